@@ -1,0 +1,63 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Every target of ours is compiled with warnings as errors.
+let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+
+// The modules, lowest first: a target imports only what stands above it here.
+// scripts/test enforces this with --explicit-target-dependency-import-check error.
+let package = Package(
+    name: "scode",
+    products: [
+        .library(name: "SCode", targets: ["SCode"]),
+        .library(name: "Exokernel", targets: ["Exokernel"]),
+        .executable(name: "scodec", targets: ["scodec"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // MARK: C and system libraries
+        .target(name: "CSCodeRuntime", cSettings: [.define("_GNU_SOURCE")]),
+        .systemLibrary(name: "CFFI", pkgConfig: "libffi", providers: [.apt(["libffi-dev"])]),
+        .systemLibrary(name: "CCapstone", pkgConfig: "capstone", providers: [.apt(["libcapstone-dev"])]),
+
+        // MARK: The language
+        .target(name: "SCodeIR", swiftSettings: strict),
+        .target(name: "SCodeSyntax", dependencies: ["SCodeIR"], swiftSettings: strict),
+        .target(name: "SCodeVerifier", dependencies: ["SCodeIR"], swiftSettings: strict),
+
+        // MARK: The two engines
+        .target(
+            name: "SCodeInterpreter", dependencies: ["SCodeIR", "SCodeVerifier", "CSCodeRuntime"],
+            swiftSettings: strict),
+        .target(name: "X86Assembler", swiftSettings: strict),
+        .target(
+            name: "SCodeJIT",
+            dependencies: ["SCodeIR", "SCodeVerifier", "X86Assembler", "CSCodeRuntime", "CFFI"],
+            swiftSettings: strict),
+
+        // MARK: What embedders import
+        .target(
+            name: "SCode",
+            dependencies: [
+                "SCodeIR", "SCodeSyntax", "SCodeVerifier", "SCodeInterpreter", "SCodeJIT", "CSCodeRuntime",
+            ],
+            swiftSettings: strict),
+
+        // MARK: The simulated exokernel
+        .target(
+            name: "Exokernel", dependencies: ["SCode", .product(name: "Yams", package: "Yams")],
+            swiftSettings: strict),
+
+        // MARK: The command line
+        .executableTarget(
+            name: "scodec",
+            dependencies: [
+                "SCode", "Exokernel", "CCapstone",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+    ]
+)

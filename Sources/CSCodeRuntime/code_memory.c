@@ -1,0 +1,13 @@
+// Memory for machine code.
+#include "scode_runtime.h"
+
+#include <sys/mman.h>
+
+void *scode_code_reserve(size_t size) {
+    void *code = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return code == MAP_FAILED ? NULL : code;
+}
+
+bool scode_code_commit(void *code, size_t size) { return mprotect(code, size, PROT_READ | PROT_EXEC) == 0; }
+
+void scode_code_release(void *code, size_t size) { munmap(code, size); }

@@ -1,0 +1,147 @@
+// The layouts that generated code, the C helpers and Swift share.
+//
+// Generated code pins three registers:
+//
+//     r15  scode_context *    what belongs to one invocation: exit, abort record, stack to return to
+//     r14  remaining budget   backward jumps and sub-fragment calls left, for the whole chain
+//     r13  scode_instance *   the fragment that runs: its regions, address space and slots
+//
+// and an invocation nests like this on the machine stack:
+//
+//     caller (Swift)            callee-saved registers pushed by the fragment's outer entry
+//       outer entry of root     return address  <- context.entry_stack: accept and abort return here,
+//         root's frame                             from however deep, in one step
+//           sub-fragment's frame                a plain return means: refused
+#ifndef SCODE_RUNTIME_H
+#define SCODE_RUNTIME_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdbool.h>
+
+#define SCODE_REGION_LIMIT 8
+#define SCODE_ARGUMENT_LIMIT 16
+#define SCODE_FRAME_LIMIT 64
+#define SCODE_PAGE_SIZE 4096
+#define SCODE_TLB_ENTRIES 64
+
+// Reasons for an abort; the numbers are those of Swift's AbortReason (a test compares them).
+enum scode_reason {
+    SCODE_OUT_OF_BOUNDS = 4,
+    SCODE_READ_ONLY_REGION = 5,
+    SCODE_PAGE_NOT_PRESENT = 6,
+    SCODE_PAGE_PROTECTION = 7,
+    SCODE_PAGE_TABLE_CORRUPT = 8,
+};
+
+// How an invocation ended: the first word of scode_result.
+enum scode_status { SCODE_REFUSED = 0, SCODE_ACCEPTED = 1, SCODE_ABORTED = 2 };
+
+// Two words, so that it is returned in rax:rdx.
+typedef struct scode_result {
+    uint64_t status;
+    uint64_t value;
+} scode_result;
+
+// One entry of the software TLB. A tag is a page address (low 12 bits zero) or SCODE_TLB_NO_TAG; the read
+// and the write tag differ until a first store has set the dirty bit in the page table.
+typedef struct scode_tlb_entry {
+    uint64_t read_tag;
+    uint64_t write_tag;
+    uint64_t addend;  // host address minus virtual address
+    uint64_t reserved;
+} scode_tlb_entry;
+
+#define SCODE_TLB_NO_TAG 1
+
+// A simulated address space: a page directory in simulated physical memory, and the TLB in front of it.
+// Layout as the 80386's: two levels, 1,024 entries of 4 bytes each, pages of 4 KiB, 32-bit addresses.
+typedef struct scode_space {
+    uint8_t *memory;       // simulated physical memory
+    uint64_t memory_size;  // in bytes, a multiple of the page size
+    uint64_t directory;    // physical address of the page directory
+    uint64_t use_tlb;      // 0: every access walks the page table
+    scode_tlb_entry tlb[SCODE_TLB_ENTRIES];
+} scode_space;
+
+// A region as an instance is given it: `size` bytes at simulated address `base` lie at `host`.
+typedef struct scode_region {
+    uint64_t base;
+    uint64_t size;
+    uint8_t *host;
+    uint64_t writable;
+} scode_region;
+
+// A fragment installed for an owner. Slots hold the instances below it; NULL means nobody is there.
+typedef struct scode_instance {
+    const void *code;  // inner entry of the native code
+    scode_space *space;  // the owner's address space; NULL: none
+    uint64_t slot_count;
+    struct scode_instance **slots;
+    uint64_t region_count;
+    void *program;  // the verified fragment (a Swift object), for the interpreter and for abort records
+    void *owner;    // whatever the embedder wants to find again
+    uint64_t arguments[SCODE_ARGUMENT_LIMIT];  // what it is entered with as a sub-fragment
+    scode_region regions[SCODE_REGION_LIMIT];
+} scode_instance;
+
+// One invocation of a chain of fragments. One per thread.
+typedef struct scode_context {
+    uint64_t entry_stack;
+    uint64_t budget;  // remaining backward jumps and sub-fragment calls
+    uint64_t depth;   // remaining levels of sub-fragments
+    scode_instance *instance;  // at an exit: whose fragment left
+    uint64_t exit_site;        // at an observed exit: the return address that names the place
+    uint64_t reason;
+    uint64_t fault_address;
+    uint64_t machine[16];  // at an observed exit: the machine registers, by number
+    uint64_t frame[SCODE_FRAME_LIMIT];  // and the spill slots
+    uint64_t host_arguments[SCODE_ARGUMENT_LIMIT];
+} scode_context;
+
+// A function of the host that a macro-instruction calls. `invoke` gets the arguments as 64-bit words.
+typedef struct scode_host_function {
+    uint64_t (*invoke)(struct scode_host_function *self, scode_context *context, const uint64_t *arguments);
+    void *address;
+    void *call_interface;
+} scode_host_function;
+
+// The outer entry of native code.
+typedef scode_result (*scode_entry)(scode_context *context, scode_instance *instance, const uint64_t *arguments);
+
+static inline scode_result scode_enter(
+    const void *entry, scode_context *context, scode_instance *instance, const uint64_t *arguments) {
+    return ((scode_entry)entry)(context, instance, arguments);
+}
+
+static inline void scode_slot_store(scode_instance **slot, scode_instance *value) {
+    __atomic_store_n(slot, value, __ATOMIC_RELEASE);
+}
+static inline scode_instance *scode_slot_load(scode_instance **slot) {
+    return __atomic_load_n(slot, __ATOMIC_ACQUIRE);
+}
+
+// What a slow access does: size in bits 0-3 (1, 2, 4, 8), sign extension in bit 4 (loads; 16- and 8-bit
+// values to 64 bits), store in bit 5.
+#define SCODE_ACCESS_SIZE 0x0f
+#define SCODE_ACCESS_SIGNED 0x10
+#define SCODE_ACCESS_STORE 0x20
+
+// A load or store that the inlined checks did not settle: the regions one after the other, then the address
+// space. Returns true when done, with a load's value in *value; false after noting reason and address.
+bool scode_access(
+    scode_context *context, scode_instance *instance, uint64_t address, uint32_t access, uint64_t *value);
+
+// Forgets every translation. Whoever changes a page table, or the directory, calls it.
+void scode_tlb_flush(scode_space *space);
+
+// Translates one address by the page table, sets accessed and dirty bits, and fills the TLB.
+// Returns the host address, or NULL with *reason set.
+uint8_t *scode_walk(scode_space *space, uint64_t address, bool is_store, uint64_t *reason);
+
+// Memory for machine code: whole pages, written while PROT_READ|PROT_WRITE, then PROT_READ|PROT_EXEC.
+void *scode_code_reserve(size_t size);                 // writable pages, or NULL
+bool scode_code_commit(void *code, size_t size);       // makes them executable and no longer writable
+void scode_code_release(void *code, size_t size);
+
+#endif

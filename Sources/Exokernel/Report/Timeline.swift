@@ -1,0 +1,98 @@
+/// What a simulation records: who had the processor when, and what happened.
+///
+/// The machine appends; the table, the trace and the chart are drawn from it. Times are in nanoseconds of
+/// simulated time.
+public struct Timeline: Sendable {
+    /// A node of the tree of schedulers, or an environment that a scheduler schedules.
+    public struct Node: Sendable, Hashable {
+        public var name: String
+        /// Index of the scheduler above; nil for the root, and for what nobody has attached.
+        public var parent: Int?
+        public var isScheduler: Bool
+        /// The share of its parent's processor time that it is entitled to, 0 … 1; nil: not stated.
+        public var entitlement: Double?
+        /// When the environment came to be, and when it ended (nil: it has not).
+        public var created: UInt64
+        public var ended: UInt64?
+        public init(
+            name: String, parent: Int? = nil, isScheduler: Bool = false, entitlement: Double? = nil,
+            created: UInt64 = 0, ended: UInt64? = nil
+        ) {
+            self.name = name
+            self.parent = parent
+            self.isScheduler = isScheduler
+            self.entitlement = entitlement
+            self.created = created
+            self.ended = ended
+        }
+    }
+
+    /// What an environment is doing in a span.
+    public enum State: UInt8, Sendable, CaseIterable {
+        /// Has the processor.
+        case running
+        /// Could run, and waits for the processor.
+        case runnable
+        /// Waits for time to pass (sleep, timer).
+        case sleeping
+        /// Waits for somebody else (lock, condition, suspend, barrier).
+        case blocked
+    }
+
+    /// A stretch of one state. The spans of an environment follow one another without gap, oldest first.
+    public struct Span: Sendable, Hashable {
+        public var node: Int
+        public var state: State
+        public var start: UInt64
+        public var end: UInt64
+        public init(node: Int, state: State, start: UInt64, end: UInt64) {
+            self.node = node
+            self.state = state
+            self.start = start
+            self.end = end
+        }
+    }
+
+    /// Something that went wrong in a fragment, or was done about it.
+    public struct Incident: Sendable, Hashable {
+        public var time: UInt64
+        /// The scheduler whose fragment it was.
+        public var node: Int?
+        /// `abort budget-exhausted at line 12`, `refused by everyone`, `detached`, …
+        public var message: String
+        public init(time: UInt64, node: Int?, message: String) {
+            self.time = time
+            self.node = node
+            self.message = message
+        }
+    }
+
+    /// One decision: an invocation of the chain of fragments, or of the default in its place.
+    public struct Decision: Sendable, Hashable {
+        public var time: UInt64
+        /// The environment that got the processor; nil: nobody, the machine is idle.
+        public var chosen: Int?
+        /// Whether the default round robin took it.
+        public var byDefault: Bool
+        /// Backward jumps and calls that the chain used.
+        public var budgetUsed: UInt64
+        public init(time: UInt64, chosen: Int?, byDefault: Bool, budgetUsed: UInt64) {
+            self.time = time
+            self.chosen = chosen
+            self.byDefault = byDefault
+            self.budgetUsed = budgetUsed
+        }
+    }
+
+    public var nodes: [Node] = []
+    public var spans: [Span] = []
+    public var incidents: [Incident] = []
+    public var decisions: [Decision] = []
+    /// Moments at which an environment stopped waiting and became runnable.
+    public var wakeups: [(time: UInt64, node: Int)] = []
+    /// The length of the simulation.
+    public var end: UInt64 = 0
+    /// The length of a tick.
+    public var tick: UInt64 = 1_000_000
+    public init() {}
+}

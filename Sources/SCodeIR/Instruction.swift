@@ -1,0 +1,75 @@
+/// A register of the abstract machine: r0 to r31.
+public struct Register: Hashable, Sendable, BitwiseCopyable {
+    public static let count = 32
+    public var number: UInt8
+    public init(_ number: UInt8) { self.number = number }
+    public init(_ number: Int) { self.number = UInt8(truncatingIfNeeded: number) }
+    public var name: String { "r\(number)" }
+}
+
+/// A set of registers, as a 32-bit mask: bit n is rn.
+public struct RegisterSet: OptionSet, Hashable, Sendable, BitwiseCopyable {
+    public var rawValue: UInt32
+    public init(rawValue: UInt32) { self.rawValue = rawValue }
+    public static let all = RegisterSet(rawValue: .max)
+
+    @inlinable public func contains(_ register: Register) -> Bool {
+        register.number < 32 && rawValue >> UInt32(register.number) & 1 != 0
+    }
+    @inlinable public mutating func insert(_ register: Register) {
+        if register.number < 32 { rawValue |= 1 << UInt32(register.number) }
+    }
+    @inlinable public mutating func remove(_ register: Register) {
+        if register.number < 32 { rawValue &= ~(1 << UInt32(register.number)) }
+    }
+    /// The members, lowest first.
+    public var registers: [Register] { (0..<32).map { Register($0) }.filter { contains($0) } }
+}
+
+/// One instruction. Which fields mean something follows from the opcode's operand list; the others are zero
+/// (verifier rule V1), so no operand can be taken for another kind than it is.
+public struct Instruction: Hashable, Sendable, BitwiseCopyable {
+    public var opcode: Opcode
+    /// The register written; of a store, the register whose value is stored (`value`).
+    public var rd: Register
+    /// The first source: left operand, base address, value to convert.
+    public var rs1: Register
+    /// The second source in register form: right operand, offset.
+    public var rs2: Register
+    /// Label, jump table, region or macro call: an index into the list of the fragment (region: of the
+    /// program) that the opcode calls for.
+    public var index: UInt32
+    /// The constant in immediate form; the addend in symbol form. Stored as `ValueType.immediate` says.
+    public var immediate: Int64
+
+    public init(
+        _ opcode: Opcode, rd: Register = Register(0), rs1: Register = Register(0), rs2: Register = Register(0),
+        index: UInt32 = 0, immediate: Int64 = 0
+    ) {
+        self.opcode = opcode
+        self.rd = rd
+        self.rs1 = rs1
+        self.rs2 = rs2
+        self.index = index
+        self.immediate = immediate
+    }
+
+    /// Of a store: the register whose low bits go to memory.
+    public var value: Register { rd }
+}
+
+/// An operand of a macro-instruction, whose kinds the acceptor's signature says.
+public enum MacroOperand: Hashable, Sendable {
+    case register(Register)
+    case immediate(Int64)
+}
+
+/// A macro-instruction as it stands in a fragment: its name and operands, not yet held against an acceptor.
+public struct MacroCall: Hashable, Sendable {
+    public var name: String
+    public var operands: [MacroOperand]
+    public init(name: String, operands: [MacroOperand]) {
+        self.name = name
+        self.operands = operands
+    }
+}

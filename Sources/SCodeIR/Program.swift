@@ -1,0 +1,155 @@
+/// How loads and stores in a region are guarded (thesis section 3.4).
+public enum MemoryPolicy: UInt8, CaseIterable, Sendable {
+    /// Each address is known when the fragment is downloaded and checked then; nothing is left to check.
+    case `static`
+    /// Address and size are held against the region's bounds at each access.
+    case physical
+    /// The address is translated by the owner's page table at each access, as the MMU would.
+    case virtual
+
+    public var name: String {
+        switch self {
+        case .static: "static"
+        case .physical: "physical"
+        case .virtual: "virtual"
+        }
+    }
+}
+
+/// `region queue: virtual rw, 1024`: memory that the program says it will touch.
+public struct Region: Hashable, Sendable {
+    public var name: String
+    public var policy: MemoryPolicy
+    public var isWritable: Bool
+    /// Size in bytes.
+    public var size: UInt64
+    public init(name: String, policy: MemoryPolicy, isWritable: Bool, size: UInt64) {
+        self.name = name
+        self.policy = policy
+        self.isWritable = isWritable
+        self.size = size
+    }
+}
+
+/// A label: a name for a place between instructions.
+public struct Label: Hashable, Sendable {
+    public var name: String
+    /// The index of the instruction that follows the label.
+    public var position: UInt32
+    public init(name: String, position: UInt32) {
+        self.name = name
+        self.position = position
+    }
+}
+
+/// `table dispatch = { a, b, c }`: the places that `jt` can go to.
+public struct JumpTable: Hashable, Sendable {
+    public var name: String
+    /// Indices into the fragment's labels.
+    public var labels: [UInt32]
+    public init(name: String, labels: [UInt32]) {
+        self.name = name
+        self.labels = labels
+    }
+}
+
+/// What a parameter holds when the caller passes no argument for it.
+public enum ParameterDefault: Hashable, Sendable {
+    case constant(Int64)
+    /// The base address of a declared region, by index.
+    case region(UInt32)
+}
+
+/// A value that a fragment is entered with.
+public struct Parameter: Hashable, Sendable {
+    public var name: String
+    public var register: Register
+    public var type: ValueType
+    public var defaultValue: ParameterDefault?
+    public init(name: String, register: Register, type: ValueType, defaultValue: ParameterDefault? = nil) {
+        self.name = name
+        self.register = register
+        self.type = type
+        self.defaultValue = defaultValue
+    }
+}
+
+/// The code of one fragment: one downloaded procedure, before anyone has verified it.
+public struct FragmentCode: Hashable, Sendable {
+    public var name: String
+    public var parameters: [Parameter]
+    public var instructions: [Instruction]
+    public var labels: [Label]
+    public var tables: [JumpTable]
+    public var macroCalls: [MacroCall]
+    /// Names given to registers, for people; at most one a register. 32 entries.
+    public var registerNames: [String?]
+    /// Where each instruction stands in the source: one entry per instruction, or none at all.
+    public var sourceRanges: [SourceRange]
+    /// Where the fragment's heading stands.
+    public var range: SourceRange
+
+    public init(
+        name: String, parameters: [Parameter] = [], instructions: [Instruction] = [], labels: [Label] = [],
+        tables: [JumpTable] = [], macroCalls: [MacroCall] = [],
+        registerNames: [String?] = Array(repeating: nil, count: Register.count),
+        sourceRanges: [SourceRange] = [], range: SourceRange = .none
+    ) {
+        self.name = name
+        self.parameters = parameters
+        self.instructions = instructions
+        self.labels = labels
+        self.tables = tables
+        self.macroCalls = macroCalls
+        self.registerNames = registerNames
+        self.sourceRanges = sourceRanges
+        self.range = range
+    }
+
+    /// Where instruction `index` stands in the source, or `.none`.
+    public func sourceRange(at index: Int) -> SourceRange {
+        sourceRanges.indices.contains(index) ? sourceRanges[index] : .none
+    }
+
+    /// What people call a register: its name if it has one, else `rN`.
+    public func name(of register: Register) -> String {
+        let number = Int(register.number)
+        return (registerNames.indices.contains(number) ? registerNames[number] : nil) ?? register.name
+    }
+}
+
+/// What a provider hands over: fragments and the memory they say they will touch.
+public struct Program: Hashable, Sendable {
+    /// The acceptor that the code is written for (`accept scheduler`), if it says so.
+    public var acceptorName: String?
+    public var regions: [Region]
+    public var fragments: [FragmentCode]
+
+    public init(acceptorName: String? = nil, regions: [Region] = [], fragments: [FragmentCode] = []) {
+        self.acceptorName = acceptorName
+        self.regions = regions
+        self.fragments = fragments
+    }
+
+    /// The same program without source positions, for comparing meaning.
+    public var withoutPositions: Program {
+        var copy = self
+        for index in copy.fragments.indices {
+            copy.fragments[index].sourceRanges = []
+            copy.fragments[index].range = .none
+        }
+        return copy
+    }
+}
+
+/// Limits that hold for every program, whoever the acceptor is. They bound the work of each stage.
+public enum ProgramLimits {
+    public static let instructionsPerFragment = 1 << 20
+    public static let fragments = 4096
+    /// Regions of one program; an instance has a descriptor for each.
+    public static let regions = 8
+    public static let parameters = 8
+    public static let macroOperands = 6
+    public static let tableEntries = 1 << 16
+    public static let nameLength = 255
+}
