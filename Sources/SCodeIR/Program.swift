@@ -144,7 +144,7 @@ public struct Program: Hashable, Sendable {
 
 /// Limits that hold for every program, whoever the acceptor is. They bound the work of each stage.
 public enum ProgramLimits {
-    public static let instructionsPerFragment = 1 << 20
+    public static let instructionsPerFragment = 1 << 17
     public static let fragments = 4096
     /// Regions of one program; an instance has a descriptor for each.
     public static let regions = 8
