@@ -68,10 +68,12 @@ uint8_t *scode_walk(scode_space *space, uint64_t address, bool is_store, uint64_
     return host;
 }
 
-scode_space scode_no_space = {
+static scode_space no_space = {
     .memory = NULL,
     .tlb = {[0 ... SCODE_TLB_ENTRIES - 1] = {SCODE_TLB_NO_TAG, SCODE_TLB_NO_TAG, 0, 0}},
 };
+
+scode_space *scode_no_space(void) { return &no_space; }
 
 static void *fault(scode_context *context, uint64_t reason, uint64_t address) {
     context->reason = reason;

@@ -86,7 +86,7 @@ typedef struct scode_host_function {
 // A fragment installed for an owner. Slots hold the instances below it; NULL means nobody is there.
 typedef struct scode_instance {
     const void *code;  // inner entry of the native code
-    scode_space *space;  // the owner's address space, or &scode_no_space
+    scode_space *space;  // the owner's address space, or scode_no_space()
     uint64_t slot_count;
     struct scode_instance **slots;
     uint64_t region_count;
@@ -110,6 +110,37 @@ typedef struct scode_context {
     uint64_t host_arguments[SCODE_ARGUMENT_LIMIT];
     uint64_t bounce;  // bytes of an access that straddles two pages
 } scode_context;
+
+// Where generated code finds the fields.
+enum {
+    SCODE_OFFSET_REGIONS = offsetof(scode_instance, regions),
+    SCODE_OFFSET_REGION_BASE = offsetof(scode_region, base),
+    SCODE_OFFSET_REGION_HOST = offsetof(scode_region, host),
+    SCODE_OFFSET_REGION_OFFSET_COUNT = offsetof(scode_region, offset_count),
+    SCODE_REGION_STRIDE = sizeof(scode_region),
+    SCODE_OFFSET_CODE = offsetof(scode_instance, code),
+    SCODE_OFFSET_SPACE = offsetof(scode_instance, space),
+    SCODE_OFFSET_SLOT_COUNT = offsetof(scode_instance, slot_count),
+    SCODE_OFFSET_SLOTS = offsetof(scode_instance, slots),
+    SCODE_OFFSET_HOST_FUNCTIONS = offsetof(scode_instance, host_functions),
+    SCODE_OFFSET_ARGUMENTS = offsetof(scode_instance, arguments),
+    SCODE_HOST_FUNCTION_STRIDE = sizeof(scode_host_function),
+    SCODE_OFFSET_HOST_INVOKE = offsetof(scode_host_function, invoke),
+    SCODE_OFFSET_TLB = offsetof(scode_space, tlb),
+    SCODE_OFFSET_TLB_READ_TAG = offsetof(scode_tlb_entry, read_tag),
+    SCODE_OFFSET_TLB_WRITE_TAG = offsetof(scode_tlb_entry, write_tag),
+    SCODE_OFFSET_TLB_ADDEND = offsetof(scode_tlb_entry, addend),
+    SCODE_OFFSET_BUDGET = offsetof(scode_context, budget),
+    SCODE_OFFSET_DEPTH = offsetof(scode_context, depth),
+    SCODE_OFFSET_INSTANCE = offsetof(scode_context, instance),
+    SCODE_OFFSET_EXIT_SITE = offsetof(scode_context, exit_site),
+    SCODE_OFFSET_REASON = offsetof(scode_context, reason),
+    SCODE_OFFSET_MACHINE = offsetof(scode_context, machine),
+    SCODE_OFFSET_FRAME = offsetof(scode_context, frame),
+    SCODE_OFFSET_HOST_ARGUMENTS = offsetof(scode_context, host_arguments),
+};
+
+_Static_assert(sizeof(scode_tlb_entry) == 32, "generated code shifts by 5 to index the TLB");
 
 // The outer entry of native code.
 typedef scode_result (*scode_entry)(scode_context *context, scode_instance *instance, const uint64_t *arguments);
@@ -138,7 +169,7 @@ void *scode_resolve(
     scode_context *context, scode_instance *instance, uint64_t address, uint32_t access, uint64_t value);
 
 // An address space in which nothing is mapped, for instances that have none.
-extern scode_space scode_no_space;
+scode_space *scode_no_space(void);
 
 // Forgets every translation. Whoever changes a page table, or the directory, calls it.
 void scode_tlb_flush(scode_space *space);
