@@ -74,7 +74,7 @@ public struct Interpreter {
                     reason: error.reason, line: fragment.code.sourceRange(at: index).line,
                     instruction: UInt32(truncatingIfNeeded: index), address: error.address,
                     registers: frame.observed(observation, at: index))
-                return Leave(exit: .abort(abort), instance: instance, registers: abort.registers)
+                return Leave(exit: .abort(abort), instance: instance, registers: RegisterFile())
             }
         }
     }
