@@ -59,5 +59,15 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
+
+        // MARK: Tests
+        .target(
+            name: "SCodeTestSupport", dependencies: ["SCodeIR"], path: "Tests/SCodeTestSupport",
+            swiftSettings: strict),
+        .testTarget(
+            name: "SCodeIRTests", dependencies: ["SCodeIR", "SCodeTestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "SCodeSyntaxTests", dependencies: ["SCodeIR", "SCodeSyntax", "SCodeTestSupport"],
+            swiftSettings: strict),
     ]
 )

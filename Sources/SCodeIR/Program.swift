@@ -151,5 +151,9 @@ public enum ProgramLimits {
     public static let parameters = 8
     public static let macroOperands = 6
     public static let tableEntries = 1 << 16
+    /// Labels of one fragment.
+    public static let labels = 1 << 20
+    /// Jump tables of one fragment.
+    public static let tables = 1 << 16
     public static let nameLength = 255
 }
