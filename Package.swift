@@ -59,5 +59,9 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
+
+        // MARK: Tests
+        .testTarget(
+            name: "X86AssemblerTests", dependencies: ["X86Assembler", "CCapstone"], swiftSettings: strict),
     ]
 )
