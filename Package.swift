@@ -69,5 +69,11 @@ let package = Package(
         .testTarget(
             name: "SCodeSyntaxTests", dependencies: ["SCodeIR", "SCodeSyntax", "SCodeTestSupport"],
             swiftSettings: strict),
+        .testTarget(
+            name: "X86AssemblerTests", dependencies: ["X86Assembler", "CCapstone"], swiftSettings: strict),
+        .testTarget(
+            name: "DifferentialTests", dependencies: ["SCode", "SCodeTestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "ReportTests", dependencies: ["Exokernel"], swiftSettings: strict),
     ]
 )
