@@ -59,5 +59,8 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
+
+        // MARK: Tests
+        .testTarget(name: "ReportTests", dependencies: ["Exokernel"], swiftSettings: strict),
     ]
 )

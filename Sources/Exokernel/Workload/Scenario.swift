@@ -159,11 +159,14 @@ public enum ScenarioLimits {
     public static let events = 4096
     /// Actions of one task, inner loops multiplied out.
     public static let actions = 1 << 16
+    /// Actions of all tasks that a scenario writes down itself.
+    public static let allActions = 1 << 19
     /// Bytes of one file.
     public static let fileSize = 1 << 20
     public static let nameLength = 255
-    /// Bytes that a scenario may put into one region.
+    /// Bytes that a scenario may put into one region, and into all of them.
     public static let regionSize = 1 << 20
+    public static let allRegions = 1 << 24
     /// Longest time that can be written: a day.
     public static let duration: UInt64 = 86_400_000_000_000
 }
