@@ -138,3 +138,8 @@ private struct ModuleWriter {
         write(range.length)
     }
 }
+
+extension Program {
+    /// The four bytes that every module begins with.
+    public static let moduleMagic = ModuleFormat.magic
+}
