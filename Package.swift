@@ -70,6 +70,7 @@ let package = Package(
             name: "X86AssemblerTests", dependencies: ["X86Assembler", "CCapstone"], swiftSettings: strict),
         .testTarget(
             name: "DifferentialTests", dependencies: ["SCode", "SCodeTestSupport"], swiftSettings: strict),
+        .testTarget(name: "FileTests", dependencies: ["scodec"], swiftSettings: strict),
         .testTarget(
             name: "ReportTests", dependencies: ["Exokernel"], swiftSettings: strict),
     ]

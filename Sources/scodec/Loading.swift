@@ -62,7 +62,7 @@ struct Source {
             throw ExitCode.diagnostics
         }
         let (verified, broken) = Verifier.verify(program, acceptor: acceptor, incomplete: incomplete)
-        report(diagnostics + broken)
+        report((diagnostics + broken).sorted { ($0.range.line, $0.range.column) < ($1.range.line, $1.range.column) })
         guard let verified, !diagnostics.contains(where: { $0.severity == .error }) else {
             let count = (diagnostics + broken).filter { $0.severity == .error }.count
             Terminal.message("\(count) error\(count == 1 ? "" : "s")")

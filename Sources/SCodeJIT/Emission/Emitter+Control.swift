@@ -30,6 +30,16 @@ extension Emitter {
         assembler.jcc(.b, abort)
     }
 
+    /// A backward jump and its guard in one conditional jump: budget left is the condition to jump.
+    mutating func emitBudgetedJump(_ instruction: VInstruction, to target: UInt32) {
+        usesBudget = true
+        usesContext = true
+        usesInstance = true
+        assembler.alu(.sub, .w64, Self.budget, immediate: 1)
+        assembler.jcc(.ae, labels[Int(target)])
+        emitSiteCall(.abort(.budgetExhausted), instruction.source)
+    }
+
     // MARK: Jumps
 
     mutating func emitBranch(_ instruction: VInstruction) {

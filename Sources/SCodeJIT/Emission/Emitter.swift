@@ -103,7 +103,10 @@ struct Emitter: ~Copyable {
         let inner = assembler.position
         let entry = assembler.boundLabel()
         emitArguments()
-        for instruction in vcode.instructions { emitOne(instruction) }
+        var index = 0
+        while index < vcode.instructions.count {
+            index += emitOne(at: index)
+        }
         let cold = assembler.position
         emitColdPaths()
         emitStubs()
@@ -118,7 +121,9 @@ struct Emitter: ~Copyable {
             coldOffset: cold)
     }
 
-    private mutating func emitOne(_ instruction: VInstruction) {
+    /// Emits one VCode instruction, or two that go together. Returns how many.
+    private mutating func emitOne(at index: Int) -> Int {
+        let instruction = vcode.instructions[index]
         if ranges.last?.instruction != instruction.source {
             ranges.append(CodeRange(offset: UInt32(assembler.position), instruction: instruction.source))
         }
@@ -137,7 +142,12 @@ struct Emitter: ~Copyable {
         case .store: emitStore(instruction)
         case .guardNonZero: emitNonZeroGuard(instruction)
         case .guardTableIndex: emitTableIndexGuard(instruction)
-        case .guardBudget: emitBudgetGuard(instruction)
+        case .guardBudget:
+            if index + 1 < vcode.instructions.count, vcode.instructions[index + 1].operation == .jump {
+                emitBudgetedJump(instruction, to: vcode.instructions[index + 1].target)
+                return 2
+            }
+            emitBudgetGuard(instruction)
         case .branch: emitBranch(instruction)
         case .jump: assembler.jmp(labels[Int(instruction.target)])
         case .jumpTable: emitJumpTable(instruction)
@@ -148,6 +158,7 @@ struct Emitter: ~Copyable {
         case .hostArgument: emitHostArgument(instruction)
         case .callHost: emitHostCall(instruction)
         }
+        return 1
     }
 
     // MARK: Operands
