@@ -14,6 +14,11 @@ enum ReportFormat {
         return "\(nanoseconds) ns"
     }
 
+    /// `1 switch`, `2 switches`
+    static func count(_ number: Int, _ one: String, _ many: String? = nil) -> String {
+        "\(number) \(number == 1 ? one : many ?? one + "s")"
+    }
+
     /// `38.2%`
     static func percent(_ share: Double) -> String { fixed(share * 100, 1) + "%" }
 
@@ -71,8 +76,22 @@ enum ReportFormat {
         return result
     }
 
-    /// At most so many characters, the last of them an ellipsis if something was cut off.
-    static func shortened(_ text: String, to length: Int) -> String {
-        text.count <= length ? text : text.prefix(max(0, length - 1)) + "…"
+    /// The columns that a text takes in a terminal, roughly: East Asian characters take two.
+    static func width(_ text: String) -> Int { text.reduce(0) { $0 + width($1) } }
+
+    private static func width(_ character: Character) -> Int {
+        character.unicodeScalars.first.map { $0.value >= 0x1100 && !(0x2000..<0x2E80).contains($0.value) }
+            == true
+            ? 2 : 1
+    }
+
+    /// At most so many columns, an ellipsis at the end if something was cut off.
+    static func shortened(_ text: String, to limit: Int) -> String {
+        guard width(text) > limit else { return text }
+        var used = 1
+        return text.prefix { character in
+            used += width(character)
+            return used <= limit
+        } + "…"
     }
 }

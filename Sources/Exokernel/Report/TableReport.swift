@@ -24,12 +24,13 @@ public enum TableReport {
         }
         let environments = statistics.nodes.count { !$0.isScheduler }
         let first =
-            "\(ReportFormat.time(statistics.total)) simulated, \(environments) environments: "
+            "\(ReportFormat.time(statistics.total)) simulated, \(ReportFormat.count(environments, "environment")): "
             + "busy \(share(statistics.busy)), idle \(share(statistics.idle))"
         var second =
-            "\(statistics.decisions) decisions (\(statistics.defaultDecisions) by default, "
-            + "\(statistics.idleDecisions) idle), \(statistics.switches) switches, "
-            + "\(statistics.preemptions) preemptions, \(statistics.incidents) incidents"
+            "\(ReportFormat.count(statistics.decisions, "decision")) (\(statistics.defaultDecisions) by default, "
+            + "\(statistics.idleDecisions) idle), \(ReportFormat.count(statistics.switches, "switch", "switches")), "
+            + "\(ReportFormat.count(statistics.preemptions, "preemption")), "
+            + ReportFormat.count(statistics.incidents, "incident")
         if let time = statistics.fragmentNanoseconds {
             second += "\nfragments took \(ReportFormat.time(time)) of real time"
             if statistics.decisions > 0 {

@@ -17,13 +17,13 @@ struct TextTable {
             column == 0 || rows.contains { $0.cells[column] != "" && $0.cells[column] != "–" }
         }
         let widths = used.map { column in
-            rows.reduce(header[column].count) { max($0, $1.cells[column].count) }
+            rows.reduce(ReportFormat.width(header[column])) { max($0, ReportFormat.width($1.cells[column])) }
         }
         func line(_ cells: [String]) -> String {
             var result = ""
             for (place, column) in used.enumerated() {
                 let cell = cells[column]
-                let blanks = String(repeating: " ", count: widths[place] - cell.count)
+                let blanks = String(repeating: " ", count: widths[place] - ReportFormat.width(cell))
                 result += place == 0 ? cell + blanks : "  " + blanks + cell
             }
             while result.hasSuffix(" ") { result.removeLast() }
