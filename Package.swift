@@ -59,5 +59,19 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
+
+        // MARK: Tests
+        .target(
+            name: "SCodeTestSupport", dependencies: ["SCodeIR"], path: "Tests/SCodeTestSupport",
+            swiftSettings: strict),
+        .testTarget(
+            name: "SCodeIRTests", dependencies: ["SCodeIR", "SCodeTestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "X86AssemblerTests", dependencies: ["X86Assembler", "CCapstone"], swiftSettings: strict),
+        .testTarget(
+            name: "DifferentialTests", dependencies: ["SCode", "SCodeTestSupport"], swiftSettings: strict),
+        .testTarget(name: "FileTests", dependencies: ["scodec"], swiftSettings: strict),
+        .testTarget(
+            name: "ReportTests", dependencies: ["Exokernel"], swiftSettings: strict),
     ]
 )

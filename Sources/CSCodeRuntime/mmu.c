@@ -68,66 +68,54 @@ uint8_t *scode_walk(scode_space *space, uint64_t address, bool is_store, uint64_
     return host;
 }
 
-static uint64_t extend(uint64_t value, uint32_t access) {
-    if (!(access & SCODE_ACCESS_SIGNED)) return value;
-    switch (access & SCODE_ACCESS_SIZE) {
-    case 1: return (uint64_t)(int64_t)(int8_t)value;
-    case 2: return (uint64_t)(int64_t)(int16_t)value;
-    default: return value;
-    }
-}
+static scode_space no_space = {
+    .memory = NULL,
+    .tlb = {[0 ... SCODE_TLB_ENTRIES - 1] = {SCODE_TLB_NO_TAG, SCODE_TLB_NO_TAG, 0, 0}},
+};
 
-static bool fault(scode_context *context, uint64_t reason, uint64_t address) {
+scode_space *scode_no_space(void) { return &no_space; }
+
+static void *fault(scode_context *context, uint64_t reason, uint64_t address) {
     context->reason = reason;
     context->fault_address = address;
-    return false;
+    return NULL;
 }
 
-bool scode_access(
-    scode_context *context, scode_instance *instance, uint64_t address, uint32_t access, uint64_t *value) {
+void *scode_resolve(
+    scode_context *context, scode_instance *instance, uint64_t address, uint32_t access, uint64_t value) {
     uint64_t size = access & SCODE_ACCESS_SIZE;
     bool is_store = access & SCODE_ACCESS_STORE;
 
     for (uint64_t i = 0; i < instance->region_count; i++) {
         const scode_region *region = &instance->regions[i];
-        if (!region->host) continue;  // a virtual region has no host address
+        if (!(region->flags & SCODE_REGION_SEARCHED)) continue;
         uint64_t offset = address - region->base;
         if (region->size < size || offset > region->size - size) continue;
-        if (is_store) {
-            if (!region->writable) return fault(context, SCODE_READ_ONLY_REGION, address);
-            memcpy(region->host + offset, value, size);
-        } else {
-            uint64_t word = 0;
-            memcpy(&word, region->host + offset, size);
-            *value = extend(word, access);
-        }
-        return true;
+        if (is_store && !(region->flags & SCODE_REGION_WRITABLE))
+            return fault(context, SCODE_READ_ONLY_REGION, address);
+        return region->host + offset;
     }
 
     scode_space *space = instance->space;
-    if (!space) return fault(context, SCODE_OUT_OF_BOUNDS, address);
+    if (!space->memory) return fault(context, SCODE_OUT_OF_BOUNDS, address);
     uint64_t reason = 0;
     uint8_t *first = scode_walk(space, address, is_store, &reason);
     if (!first) return fault(context, reason, address);
     uint64_t in_first = SCODE_PAGE_SIZE - (address & ~page_mask);
-    if (in_first > size) in_first = size;
-    uint8_t *second = NULL;
-    if (in_first < size) {  // straddles two pages: both are checked before a byte moves
-        uint64_t next = address + in_first;
-        second = scode_walk(space, next, is_store, &reason);
-        if (!second) return fault(context, reason, next);
-    }
-    uint8_t bytes[8] = {0};
+    if (in_first >= size) return first;
+
+    // Straddles two pages: both are checked before a byte moves.
+    uint64_t next = address + in_first;
+    uint8_t *second = scode_walk(space, next, is_store, &reason);
+    if (!second) return fault(context, reason, next);
+    uint8_t *bounce = (uint8_t *)&context->bounce;
     if (is_store) {
-        memcpy(bytes, value, size);
-        memcpy(first, bytes, in_first);
-        if (second) memcpy(second, bytes + in_first, size - in_first);
+        memcpy(bounce, &value, 8);
+        memcpy(first, bounce, in_first);
+        memcpy(second, bounce + in_first, size - in_first);
     } else {
-        memcpy(bytes, first, in_first);
-        if (second) memcpy(bytes + in_first, second, size - in_first);
-        uint64_t word;
-        memcpy(&word, bytes, 8);
-        *value = extend(word, access);
+        memcpy(bounce, first, in_first);
+        memcpy(bounce + in_first, second, size - in_first);
     }
-    return true;
+    return bounce;
 }

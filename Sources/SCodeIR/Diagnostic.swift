@@ -65,7 +65,7 @@ public struct Diagnostic: Hashable, Sendable {
     }
 
     public init(
-        _ severity: Severity = .error, _ range: SourceRange, _ message: String, rule: VerifierRule? = nil,
+        _ severity: Severity, _ range: SourceRange, _ message: String, rule: VerifierRule? = nil,
         notes: [Note] = [], suggestion: String? = nil
     ) {
         self.severity = severity

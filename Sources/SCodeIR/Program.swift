@@ -144,12 +144,16 @@ public struct Program: Hashable, Sendable {
 
 /// Limits that hold for every program, whoever the acceptor is. They bound the work of each stage.
 public enum ProgramLimits {
-    public static let instructionsPerFragment = 1 << 20
+    public static let instructionsPerFragment = 1 << 17
     public static let fragments = 4096
     /// Regions of one program; an instance has a descriptor for each.
     public static let regions = 8
     public static let parameters = 8
     public static let macroOperands = 6
     public static let tableEntries = 1 << 16
+    /// Labels of one fragment.
+    public static let labels = 1 << 20
+    /// Jump tables of one fragment.
+    public static let tables = 1 << 16
     public static let nameLength = 255
 }

@@ -136,8 +136,9 @@ extension Acceptor {
         ])
 
     /// For packet filters: parameters are the packet's address and length; accept says who gets it.
+    /// Sixteen registers, as a filter needs no more.
     public static let filter = Acceptor(
-        name: "filter", suppliedArguments: 2, policies: [.static, .physical],
+        name: "filter", registers: RegisterSet(rawValue: 0xffff), suppliedArguments: 2, policies: [.static, .physical],
         macros: [
             MacroInstruction("f_accept", [.value(.ul)], .accept, meaning: "takes the packet for a queue"),
             MacroInstruction("f_refuse", [], .refuse, meaning: "leaves the packet to others"),

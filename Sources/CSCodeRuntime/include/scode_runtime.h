@@ -6,12 +6,9 @@
 //     r14  remaining budget   backward jumps and sub-fragment calls left, for the whole chain
 //     r13  scode_instance *   the fragment that runs: its regions, address space and slots
 //
-// and an invocation nests like this on the machine stack:
-//
-//     caller (Swift)            callee-saved registers pushed by the fragment's outer entry
-//       outer entry of root     return address  <- context.entry_stack: accept and abort return here,
-//         root's frame                             from however deep, in one step
-//           sub-fragment's frame                a plain return means: refused
+// The inner entry of a fragment takes its argument words in rdx and may change every register but these; it
+// returns a scode_result. A sub-fragment is called through its inner entry: refused means go on, anything else
+// is handed up. The outer entry, for C and Swift, saves what the platform's convention wants saved.
 #ifndef SCODE_RUNTIME_H
 #define SCODE_RUNTIME_H
 
@@ -64,22 +61,37 @@ typedef struct scode_space {
     scode_tlb_entry tlb[SCODE_TLB_ENTRIES];
 } scode_space;
 
-// A region as an instance is given it: `size` bytes at simulated address `base` lie at `host`.
+// A region as an instance is given it: `size` bytes at simulated address `base` lie at `host`. Addresses that
+// are checked at run time are held against the searched regions; static ones are only reached by accesses
+// that were proved, and virtual ones through the address space.
+enum { SCODE_REGION_WRITABLE = 1, SCODE_REGION_SEARCHED = 2 };
 typedef struct scode_region {
     uint64_t base;
     uint64_t size;
     uint8_t *host;
-    uint64_t writable;
+    uint64_t flags;
+    // How many offsets an access of 1, 2, 4, 8 bytes may have: size - n + 1, or 0. One compare is a bounds check.
+    uint64_t offset_count[4];
 } scode_region;
+
+struct scode_context;
+
+// A function of the host that a macro-instruction calls. `invoke` gets the arguments as 64-bit words.
+typedef struct scode_host_function {
+    uint64_t (*invoke)(struct scode_host_function *self, struct scode_context *context, const uint64_t *arguments);
+    void *address;
+    void *call_interface;
+} scode_host_function;
 
 // A fragment installed for an owner. Slots hold the instances below it; NULL means nobody is there.
 typedef struct scode_instance {
     const void *code;  // inner entry of the native code
-    scode_space *space;  // the owner's address space; NULL: none
+    scode_space *space;  // the owner's address space, or scode_no_space()
     uint64_t slot_count;
     struct scode_instance **slots;
     uint64_t region_count;
     void *program;  // the verified fragment (a Swift object), for the interpreter and for abort records
+    scode_host_function *host_functions;  // one per macro call of the fragment, or NULL
     void *owner;    // whatever the embedder wants to find again
     uint64_t arguments[SCODE_ARGUMENT_LIMIT];  // what it is entered with as a sub-fragment
     scode_region regions[SCODE_REGION_LIMIT];
@@ -87,24 +99,48 @@ typedef struct scode_instance {
 
 // One invocation of a chain of fragments. One per thread.
 typedef struct scode_context {
-    uint64_t entry_stack;
     uint64_t budget;  // remaining backward jumps and sub-fragment calls
     uint64_t depth;   // remaining levels of sub-fragments
-    scode_instance *instance;  // at an exit: whose fragment left
+    scode_instance *instance;  // at an exit: whose fragment left; NULL: the one invoked
     uint64_t exit_site;        // at an observed exit: the return address that names the place
     uint64_t reason;
     uint64_t fault_address;
     uint64_t machine[16];  // at an observed exit: the machine registers, by number
     uint64_t frame[SCODE_FRAME_LIMIT];  // and the spill slots
     uint64_t host_arguments[SCODE_ARGUMENT_LIMIT];
+    uint64_t bounce;  // bytes of an access that straddles two pages
 } scode_context;
 
-// A function of the host that a macro-instruction calls. `invoke` gets the arguments as 64-bit words.
-typedef struct scode_host_function {
-    uint64_t (*invoke)(struct scode_host_function *self, scode_context *context, const uint64_t *arguments);
-    void *address;
-    void *call_interface;
-} scode_host_function;
+// Where generated code finds the fields.
+enum {
+    SCODE_OFFSET_REGIONS = offsetof(scode_instance, regions),
+    SCODE_OFFSET_REGION_BASE = offsetof(scode_region, base),
+    SCODE_OFFSET_REGION_HOST = offsetof(scode_region, host),
+    SCODE_OFFSET_REGION_OFFSET_COUNT = offsetof(scode_region, offset_count),
+    SCODE_REGION_STRIDE = sizeof(scode_region),
+    SCODE_OFFSET_CODE = offsetof(scode_instance, code),
+    SCODE_OFFSET_SPACE = offsetof(scode_instance, space),
+    SCODE_OFFSET_SLOT_COUNT = offsetof(scode_instance, slot_count),
+    SCODE_OFFSET_SLOTS = offsetof(scode_instance, slots),
+    SCODE_OFFSET_HOST_FUNCTIONS = offsetof(scode_instance, host_functions),
+    SCODE_OFFSET_ARGUMENTS = offsetof(scode_instance, arguments),
+    SCODE_HOST_FUNCTION_STRIDE = sizeof(scode_host_function),
+    SCODE_OFFSET_HOST_INVOKE = offsetof(scode_host_function, invoke),
+    SCODE_OFFSET_TLB = offsetof(scode_space, tlb),
+    SCODE_OFFSET_TLB_READ_TAG = offsetof(scode_tlb_entry, read_tag),
+    SCODE_OFFSET_TLB_WRITE_TAG = offsetof(scode_tlb_entry, write_tag),
+    SCODE_OFFSET_TLB_ADDEND = offsetof(scode_tlb_entry, addend),
+    SCODE_OFFSET_BUDGET = offsetof(scode_context, budget),
+    SCODE_OFFSET_DEPTH = offsetof(scode_context, depth),
+    SCODE_OFFSET_INSTANCE = offsetof(scode_context, instance),
+    SCODE_OFFSET_EXIT_SITE = offsetof(scode_context, exit_site),
+    SCODE_OFFSET_REASON = offsetof(scode_context, reason),
+    SCODE_OFFSET_MACHINE = offsetof(scode_context, machine),
+    SCODE_OFFSET_FRAME = offsetof(scode_context, frame),
+    SCODE_OFFSET_HOST_ARGUMENTS = offsetof(scode_context, host_arguments),
+};
+
+_Static_assert(sizeof(scode_tlb_entry) == 32, "generated code shifts by 5 to index the TLB");
 
 // The outer entry of native code.
 typedef scode_result (*scode_entry)(scode_context *context, scode_instance *instance, const uint64_t *arguments);
@@ -121,16 +157,19 @@ static inline scode_instance *scode_slot_load(scode_instance **slot) {
     return __atomic_load_n(slot, __ATOMIC_ACQUIRE);
 }
 
-// What a slow access does: size in bits 0-3 (1, 2, 4, 8), sign extension in bit 4 (loads; 16- and 8-bit
-// values to 64 bits), store in bit 5.
+// What an access does: size in bits 0-3 (1, 2, 4, 8), store in bit 4.
 #define SCODE_ACCESS_SIZE 0x0f
-#define SCODE_ACCESS_SIGNED 0x10
-#define SCODE_ACCESS_STORE 0x20
+#define SCODE_ACCESS_STORE 0x10
 
-// A load or store that the inlined checks did not settle: the regions one after the other, then the address
-// space. Returns true when done, with a load's value in *value; false after noting reason and address.
-bool scode_access(
-    scode_context *context, scode_instance *instance, uint64_t address, uint32_t access, uint64_t *value);
+// Finds the bytes of a load or store that the inlined checks did not settle: the regions one after the other,
+// then the address space. Returns their host address, or NULL after noting reason and address.
+// Bytes in two pages are gathered into context->bounce; a store to them has been done when this returns, and
+// the caller's own store to the bounce buffer does no harm.
+void *scode_resolve(
+    scode_context *context, scode_instance *instance, uint64_t address, uint32_t access, uint64_t value);
+
+// An address space in which nothing is mapped, for instances that have none.
+scode_space *scode_no_space(void);
 
 // Forgets every translation. Whoever changes a page table, or the directory, calls it.
 void scode_tlb_flush(scode_space *space);

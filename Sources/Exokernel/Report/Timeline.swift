@@ -94,5 +94,8 @@ public struct Timeline: Sendable {
     public var end: UInt64 = 0
     /// The length of a tick.
     public var tick: UInt64 = 1_000_000
+    /// Wall-clock time spent in fragments, all decisions together; nil: not measured. Unlike everything else
+    /// here it differs from run to run.
+    public var fragmentNanoseconds: UInt64?
     public init() {}
 }

@@ -1,0 +1,99 @@
+/// The statistics as plain text, as `scodec sim` prints them.
+public enum TableReport {
+    private static let incidentLimit = 10
+    private static let nameLimit = 40
+
+    /// - Parameter styled: with the escape sequences of a terminal. Names never bring any of their own.
+    public static func text(_ timeline: Timeline, _ statistics: Statistics, styled: Bool = false) -> String {
+        var result = summary(statistics, styled: styled) + "\n"
+        result += processorTable(statistics, styled: styled)
+        if statistics.wakeups.count > 0 {
+            result += "\n" + TextTable.style("From wake-up to running", .strong, styled) + "\n"
+            result += latencyTable(statistics, styled: styled)
+        }
+        if !timeline.incidents.isEmpty {
+            result += "\n" + TextTable.style("Incidents", .strong, styled) + "\n"
+            result += incidents(timeline, styled: styled)
+        }
+        return result
+    }
+
+    private static func summary(_ statistics: Statistics, styled: Bool) -> String {
+        func share(_ part: UInt64) -> String {
+            statistics.total == 0 ? "–" : ReportFormat.percent(Double(part) / Double(statistics.total))
+        }
+        let environments = statistics.nodes.count { !$0.isScheduler }
+        let first =
+            "\(ReportFormat.time(statistics.total)) simulated, \(ReportFormat.count(environments, "environment")): "
+            + "busy \(share(statistics.busy)), idle \(share(statistics.idle))"
+        var second =
+            "\(ReportFormat.count(statistics.decisions, "decision")) (\(statistics.defaultDecisions) by default, "
+            + "\(statistics.idleDecisions) idle), \(ReportFormat.count(statistics.switches, "switch", "switches")), "
+            + "\(ReportFormat.count(statistics.preemptions, "preemption")), "
+            + ReportFormat.count(statistics.incidents, "incident")
+        if let time = statistics.fragmentNanoseconds {
+            second += "\nfragments took \(ReportFormat.time(time)) of real time"
+            if statistics.decisions > 0 {
+                second += ", \(ReportFormat.time(time / UInt64(statistics.decisions))) a decision"
+            }
+        }
+        return TextTable.style(first, .strong, styled) + "\n" + second + "\n"
+    }
+
+    private static func processorTable(_ statistics: Statistics, styled: Bool) -> String {
+        var table = TextTable([
+            "", "time", "of all", "of level", "entitled", "fairness", "waited", "response", "turnaround",
+            "switches", "preempted", "decisions", "default", "incidents",
+        ])
+        for index in statistics.preorder {
+            let node = statistics.nodes[index]
+            table.append(
+                [
+                    label(node), ReportFormat.time(node.processorTime),
+                    ReportFormat.percent(node.shareOfTotal),
+                    node.shareOfSiblings.map(ReportFormat.percent) ?? "–",
+                    node.entitlement.map(ReportFormat.percent) ?? "–",
+                    node.isScheduler ? node.fairness.map { ReportFormat.fixed($0, 3) } ?? "–" : "",
+                    ReportFormat.time(node.wait), node.response.map(ReportFormat.time) ?? "–",
+                    node.turnaround.map(ReportFormat.time) ?? "–", "\(node.switches)", "\(node.preemptions)",
+                    "\(node.decisions)", node.defaultDecisions == 0 ? "" : "\(node.defaultDecisions)",
+                    node.incidents == 0 ? "" : "\(node.incidents)",
+                ], node.incidents > 0 ? .warning : node.isScheduler ? .strong : .plain)
+        }
+        return table.text(styled: styled)
+    }
+
+    private static func latencyTable(_ statistics: Statistics, styled: Bool) -> String {
+        var table = TextTable(["", "wake-ups", "p50", "p95", "p99", "p99.9", "max"])
+        for index in statistics.preorder {
+            let node = statistics.nodes[index]
+            let latencies = node.wakeups
+            let times = [
+                latencies.median, latencies.p95, latencies.p99, latencies.p999, latencies.maximum,
+            ].map { latencies.count > 0 ? ReportFormat.time($0) : "–" }
+            table.append([label(node), "\(latencies.count)"] + times, node.isScheduler ? .strong : .plain)
+        }
+        return table.text(styled: styled)
+    }
+
+    private static func label(_ node: Statistics.Node) -> String {
+        let name = ReportFormat.shortened(node.name.escapedForTerminal, to: nameLimit)
+        return String(repeating: "  ", count: min(node.depth, 32)) + name
+    }
+
+    private static func incidents(_ timeline: Timeline, styled: Bool) -> String {
+        var table = TextTable(["at", "scheduler"])
+        var lines: [String] = []
+        for incident in timeline.incidents.prefix(incidentLimit) {
+            let node = incident.node.flatMap {
+                timeline.nodes.indices.contains($0) ? timeline.nodes[$0].name : nil
+            }
+            table.append([ReportFormat.time(incident.time), (node ?? "–").escapedForTerminal])
+            lines.append("  " + incident.message.escapedForTerminal)
+        }
+        let rows = table.text(styled: false).split(separator: "\n", omittingEmptySubsequences: false)
+        let shown = zip(rows.dropFirst(), lines).map { TextTable.style("\($0)\($1)", .warning, styled) }
+        let rest = timeline.incidents.count - incidentLimit
+        return (shown + (rest > 0 ? ["… and \(rest) more"] : [])).joined(separator: "\n") + "\n"
+    }
+}

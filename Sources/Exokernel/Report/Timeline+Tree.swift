@@ -1,0 +1,107 @@
+extension Timeline {
+    /// The nodes as a tree, whatever `parent` says: what hangs nowhere, or in a circle, counts as a root.
+    struct Tree {
+        /// Every node once, each before its descendants, children in the order of their indices.
+        var preorder: [Int] = []
+        var depth: [Int]
+        var children: [[Int]]
+        /// Nil for roots.
+        var parent: [Int?]
+
+        init(_ nodes: [Node]) {
+            depth = Array(repeating: 0, count: nodes.count)
+            children = Array(repeating: [], count: nodes.count)
+            parent = nodes.enumerated().map { index, node in
+                node.parent.flatMap { nodes.indices.contains($0) && $0 != index ? $0 : nil }
+            }
+            for index in nodes.indices {
+                if let parent = parent[index] { children[parent].append(index) }
+            }
+            var isPlaced = Array(repeating: false, count: nodes.count)
+            for index in nodes.indices where parent[index] == nil { place(index, &isPlaced) }
+            // Whoever is left is part of a circle, or below one: cut it where it is met first.
+            for index in nodes.indices where !isPlaced[index] {
+                if let parent = parent[index] { children[parent].removeAll { $0 == index } }
+                parent[index] = nil
+                place(index, &isPlaced)
+            }
+        }
+
+        private mutating func place(_ root: Int, _ isPlaced: inout [Bool]) {
+            var pending = [root]
+            isPlaced[root] = true
+            while let index = pending.popLast() {
+                preorder.append(index)
+                for child in children[index].reversed() where !isPlaced[child] {
+                    isPlaced[child] = true
+                    depth[child] = depth[index] + 1
+                    pending.append(child)
+                }
+            }
+        }
+    }
+
+    /// Environments that one user owns: what hangs below one child of the root. Environments that the root
+    /// schedules itself are one group under the root's name.
+    struct Group {
+        var name: String
+        /// The scheduler on top; nil: nobody has attached these environments.
+        var scheduler: Int?
+        /// Environments, in tree order.
+        var members: [Int] = []
+    }
+
+    func groups(_ tree: Tree) -> [Group] {
+        var groups: [Group] = []
+        var groupOfScheduler: [Int: Int] = [:]
+        for index in tree.preorder where !nodes[index].isScheduler {
+            var scheduler = tree.parent[index]
+            while let above = scheduler, let next = tree.parent[above], tree.parent[next] != nil {
+                scheduler = next
+            }
+            // The walk ends at the root's child, or at the root for its own environments.
+            let key = scheduler ?? -1
+            if groupOfScheduler[key] == nil {
+                groupOfScheduler[key] = groups.count
+                groups.append(
+                    Group(name: scheduler.map { nodes[$0].name } ?? "unattached", scheduler: scheduler))
+            }
+            if let group = groupOfScheduler[key] { groups[group].members.append(index) }
+        }
+        return groups
+    }
+
+    /// The spans of each node, oldest first; those that name no node, or run backwards, are left out.
+    func spansByNode() -> [[Span]] {
+        var result: [[Span]] = Array(repeating: [], count: nodes.count)
+        for span in spans where nodes.indices.contains(span.node) && span.start <= span.end {
+            result[span.node].append(span)
+        }
+        for index in result.indices where !result[index].isInOrder {
+            result[index].sort { ($0.start, $0.end) < ($1.start, $1.end) }
+        }
+        return result
+    }
+
+    /// Who had the processor, oldest first; what follows at once under the same name is one stretch.
+    func processorStretches() -> [Span] {
+        let running = spans.filter {
+            $0.state == .running && $0.start < $0.end && nodes.indices.contains($0.node)
+        }
+        var result: [Span] = []
+        for span in running.sorted(by: { ($0.start, $0.end) < ($1.start, $1.end) }) {
+            if let last = result.last, last.node == span.node, last.end >= span.start {
+                result[result.count - 1].end = max(last.end, span.end)
+            } else {
+                result.append(span)
+            }
+        }
+        return result
+    }
+}
+
+extension [Timeline.Span] {
+    fileprivate var isInOrder: Bool {
+        zip(self, dropFirst()).allSatisfy { ($0.start, $0.end) <= ($1.start, $1.end) }
+    }
+}

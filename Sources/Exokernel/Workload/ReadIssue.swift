@@ -1,0 +1,170 @@
+/// One thing that is wrong, or odd, in a workload or a scenario, and where.
+public struct ReadIssue: Error, Hashable, Sendable, CustomStringConvertible {
+    public var path: String
+    /// Counted from 1; 0 when the place is not known.
+    public var line: Int
+    /// In characters (Unicode scalars), counted from 1.
+    public var column: Int
+    public var problem: ReadProblem
+    public init(path: String, line: Int, column: Int, problem: ReadProblem) {
+        self.path = path
+        self.line = line
+        self.column = column
+        self.problem = problem
+    }
+
+    /// `file:line:column: message`, fit for a terminal: control characters of the input are shown escaped.
+    public var description: String {
+        let place = line > 0 ? "\(path.escapedForTerminal):\(line):\(column)" : path.escapedForTerminal
+        return "\(place): \(problem.message)"
+    }
+}
+
+/// Why a workload or a scenario was refused: all that was found, at least one.
+public struct ReadFailure: Error, Hashable, Sendable, CustomStringConvertible {
+    public let issues: [ReadIssue]
+    public init(_ issues: [ReadIssue]) { self.issues = issues }
+    public var description: String { issues.map(\.description).joined(separator: "\n") }
+}
+
+/// Everything that the readers of workloads and scenarios complain about. The first group ends the reading;
+/// the second are warnings.
+public enum ReadProblem: Hashable, Sendable {
+    // The text
+    case syntax(String)
+    case unexpected(found: String, expected: String)
+    case unterminated(String)
+    case badNumber(String)
+    case fileTooLarge(limit: Int)
+    case fileUnreadable(path: String, reason: String)
+    case nestedTooDeeply(limit: Int)
+    case expandsTooFar(limit: Int)
+    // What it says
+    case expected(String, at: String)
+    case missingKey(String, of: String)
+    case unknownKey(String, of: String, suggestion: String?)
+    case duplicateKey(String)
+    case unknownName(String, what: String, suggestion: String?)
+    case duplicateName(String)
+    case badName(String)
+    case badQuantity(String, expected: String)
+    case outOfRange(String, String)
+    case excludes(String, String)
+    case tooMany(String, limit: Int)
+    case sharesExceedWhole
+    case loopTakesNoTime(String)
+    case endlessInnerLoop
+    // Warnings
+    case unknownKeyIgnored(String, suggestion: String?)
+    case keyIgnored(String, reason: String)
+    case standIn(String, String)
+
+    /// The reason, a sentence without a full stop.
+    public var message: String {
+        switch self {
+        case .syntax(let text): text.escapedForTerminal
+        case .unexpected(let found, let expected): "\(expected) expected, not \(quote(found))"
+        case .unterminated(let what): "\(what) without an end"
+        case .badNumber(let text): "\(quote(text)) is not a number that can be used here"
+        case .fileTooLarge(let limit): "the file has more than \(limit) bytes"
+        case .fileUnreadable(let path, let reason):
+            "\(quote(path)) cannot be read: \(reason.escapedForTerminal)"
+        case .nestedTooDeeply(let limit): "nested more than \(limit) deep"
+        case .expandsTooFar(let limit): "comes to more than \(limit) values once its aliases are filled in"
+        case .expected(let what, let at): "\(at.escapedForTerminal) must be \(what)"
+        case .missingKey(let key, let of): "\(of.escapedForTerminal) needs \(quote(key))"
+        case .unknownKey(let key, let of, let suggestion):
+            "\(of.escapedForTerminal) has no key \(quote(key))\(hint(suggestion))"
+        case .duplicateKey(let key): "\(quote(key)) is given twice"
+        case .unknownName(let name, let what, let suggestion): "no \(what) \(quote(name))\(hint(suggestion))"
+        case .duplicateName(let name): "the name \(quote(name)) is used twice"
+        case .badName(let name):
+            "\(quote(name)) is not a name: 1 to 255 printable characters, no blank at either end"
+        case .badQuantity(let text, let expected): "\(quote(text)) is not \(expected)"
+        case .outOfRange(let what, let range): "\(what.escapedForTerminal) must be \(range)"
+        case .excludes(let one, let other): "\(quote(one)) and \(quote(other)) exclude each other"
+        case .tooMany(let what, let limit): "more than \(limit) \(what)"
+        case .sharesExceedWhole: "the shares of one level come to more than 100%"
+        case .loopTakesNoTime(let name):
+            "\(quote(name)) repeats for ever, or very often, without using or waiting for any time"
+        case .endlessInnerLoop: "a loop without end cannot stand inside another loop, or before other actions"
+        case .unknownKeyIgnored(let key, let suggestion):
+            "unknown key \(quote(key)) ignored\(hint(suggestion))"
+        case .keyIgnored(let key, let reason): "\(quote(key)) ignored: \(reason)"
+        case .standIn(let key, let what): "\(quote(key)) is taken as \(what)"
+        }
+    }
+
+    private func quote(_ text: String) -> String {
+        let limit = 60
+        let shown = text.unicodeScalars.count > limit ? String(text.unicodeScalars.prefix(limit)) + "…" : text
+        return "'\(shown.escapedForTerminal)'"
+    }
+
+    private func hint(_ suggestion: String?) -> String {
+        suggestion.map { "; did you mean \(quote($0))?" } ?? ""
+    }
+}
+
+extension String {
+    /// The same text with control characters written out, so that a name cannot steer a terminal.
+    var escapedForTerminal: String {
+        guard unicodeScalars.contains(where: \.isControl) else { return self }
+        var result = ""
+        for scalar in unicodeScalars {
+            if scalar.isControl {
+                result += "\\u{" + String(scalar.value, radix: 16) + "}"
+            } else {
+                result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+
+    /// The candidate that this is most likely a misspelling of: at most a third of its letters differ.
+    func closest(among candidates: some Sequence<String>) -> String? {
+        guard utf8.count <= 64 else { return nil }
+        var best: (name: String, distance: Int)?
+        for candidate in candidates where candidate.utf8.count <= 64 {
+            let distance = editDistance(to: candidate)
+            guard distance <= max(1, max(utf8.count, candidate.utf8.count) / 3) else { continue }
+            if distance < best?.distance ?? Int.max { best = (candidate, distance) }
+        }
+        return best?.name
+    }
+
+    /// Letters to insert, remove, change, or swap with their neighbour.
+    private func editDistance(to other: String) -> Int {
+        let (source, target) = (Array(utf8), Array(other.utf8))
+        var rows = [Array(0...target.count)]
+        for line in source.indices {
+            var row = [line + 1]
+            for column in target.indices {
+                let change = source[line] == target[column] ? 0 : 1
+                var best = Swift.min(rows[line][column] + change, rows[line][column + 1] + 1, row[column] + 1)
+                if line > 0, column > 0, source[line] == target[column - 1],
+                    source[line - 1] == target[column]
+                {
+                    best = Swift.min(best, rows[line - 1][column - 1] + 1)
+                }
+                row.append(best)
+            }
+            rows.append(row)
+        }
+        return rows[source.count][target.count]
+    }
+}
+
+extension Unicode.Scalar {
+    /// C0, DEL, C1, and what reorders or breaks a line of text.
+    var isControl: Bool {
+        value < 0x20 || (0x7F...0x9F).contains(value) || (0x2028...0x202E).contains(value)
+            || (0x2066...0x2069).contains(value)
+    }
+}
+
+/// What a task, node or lock may be called.
+func isValidName(_ name: String) -> Bool {
+    !name.isEmpty && name.utf8.count <= ScenarioLimits.nameLength
+        && name.unicodeScalars.allSatisfy { !$0.isControl } && name.first != " " && name.last != " "
+}

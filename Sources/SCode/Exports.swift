@@ -1,0 +1,5 @@
+// What embedders see when they import SCode.
+@_exported import SCodeIR
+@_exported import SCodeSyntax
+@_exported import SCodeVerifier
+@_exported import SCodeJIT

@@ -1,0 +1,240 @@
+import CSCodeRuntime
+import SCodeInterpreter
+
+/// What executes a fragment.
+public enum EngineKind: String, Sendable, CaseIterable {
+    case native, interpreter
+}
+
+/// Every way in which installing a fragment can fail.
+public enum InstallFailure: Error, Sendable, Hashable {
+    /// The program declares this many regions; so many were given.
+    case regionCount(declared: Int, given: Int)
+    /// The memory given for a region is smaller than declared, or read-only where the program writes.
+    case regionTooSmall(String), regionReadOnly(String)
+    /// A region's addresses wrap around, overlap another's, or lie where the address space translates.
+    case regionMisplaced(String)
+    /// A virtual region needs an address space; another kind needs host memory, and must not be given one.
+    case regionKind(String)
+    /// libffi does not take the signature of this macro-instruction's host function.
+    case hostFunction(String)
+    case compile(CompileFailure)
+}
+
+/// How an invocation ended.
+public struct Invocation {
+    public var exit: Exit
+    /// Backward jumps and sub-fragment calls that were left.
+    public var remainingBudget: UInt64
+    /// Whose fragment accepted or was aborted; after a refusal, the one that was invoked.
+    public var leftIn: Fragment
+    /// After accept and refuse: the registers, when the fragment was installed to observe all of them.
+    public var registers: RegisterFile
+}
+
+/// A fragment installed for an owner: code, the memory it may touch, and the jump table that leads to the
+/// fragments below it. Not to be used from two threads at once.
+public final class Fragment {
+    public let code: VerifiedFragment
+    public let engine: EngineKind
+    public let observation: RegisterObservation
+    public let slotCount: Int
+    /// For the embedder: whose fragment it is.
+    public var owner = 0
+    /// The machine code, when the engine is native.
+    public let native: NativeCode?
+
+    private let instance: UnsafeMutablePointer<scode_instance>
+    private let slots: UnsafeMutablePointer<UnsafeMutablePointer<scode_instance>?>
+    private let context: UnsafeMutablePointer<scode_context>
+    private var isRunning = false
+    // What the instance points to lives as long as it does.
+    private let space: AddressSpace?
+    private var children: [Fragment?]
+    private let hostCalls: [HostCall?]
+
+    /// Installs a verified fragment.
+    /// - Parameters:
+    ///   - regions: what each of the program's regions is bound to, in their order.
+    ///   - space: the owner's address space, for virtual memory.
+    ///   - slotCount: places for sub-fragments, all empty at first.
+    public init(
+        _ code: VerifiedFragment, regions: [RegionBinding] = [], space: AddressSpace? = nil, slotCount: Int = 0,
+        engine: EngineKind = .native, observing observation: RegisterObservation = .live
+    ) throws(InstallFailure) {
+        try RegionBinding.check(regions, against: code.regions, space: space)
+        var calls: [HostCall?] = []
+        for macro in code.macros {
+            guard case .hostCall(let function) = macro.expansion else {
+                calls.append(nil)
+                continue
+            }
+            guard let call = HostCall(function) else { throw .hostFunction(macro.name) }
+            calls.append(call)
+        }
+        if engine == .native {
+            do { native = try NativeCode.compile(code, observing: observation) } catch { throw .compile(error) }
+        } else {
+            native = nil
+        }
+        self.code = code
+        self.engine = engine
+        self.observation = observation
+        self.space = space
+        self.slotCount = max(slotCount, 0)
+        hostCalls = calls
+        children = Array(repeating: nil, count: max(slotCount, 0))
+        slots = .allocate(capacity: max(slotCount, 1))
+        slots.initialize(repeating: nil, count: max(slotCount, 1))
+        context = .allocate(capacity: 1)
+        context.initialize(to: scode_context())
+        instance = .allocate(capacity: 1)
+        instance.initialize(to: scode_instance())
+        fillInstance(regions)
+    }
+
+    deinit {
+        instance.pointee.host_functions?.deallocate()
+        instance.deallocate()
+        context.deallocate()
+        slots.deallocate()
+    }
+
+    private func fillInstance(_ regions: [RegionBinding]) {
+        instance.pointee.code = native?.innerEntry
+        instance.pointee.space = space?.space ?? scode_no_space()
+        instance.pointee.slot_count = UInt64(slotCount)
+        instance.pointee.slots = slots
+        instance.pointee.program = Unmanaged.passUnretained(code).toOpaque()
+        instance.pointee.owner = Unmanaged.passUnretained(self).toOpaque()
+        instance.pointee.region_count = UInt64(regions.count)
+        withUnsafeMutableBytes(of: &instance.pointee.regions) { bytes in
+            let records = bytes.bindMemory(to: scode_region.self)
+            for (index, (binding, region)) in zip(regions, code.regions).enumerated() {
+                records[index] = binding.record(for: region)
+            }
+        }
+        for (index, parameter) in code.code.parameters.enumerated() {
+            switch parameter.defaultValue {
+            case .constant(let value):
+                setArgument(index, parameter.type.canonical(UInt64(bitPattern: value)))
+            case .region(let region): setArgument(index, regions[Int(region)].base)
+            case nil: break
+            }
+        }
+        if hostCalls.contains(where: { $0 != nil }) {
+            let records = UnsafeMutablePointer<scode_host_function>.allocate(capacity: hostCalls.count)
+            for (index, call) in hostCalls.enumerated() {
+                (records + index).initialize(to: call?.record ?? scode_host_function())
+            }
+            instance.pointee.host_functions = records
+        }
+    }
+
+    private func setArgument(_ index: Int, _ value: UInt64) {
+        withUnsafeMutableBytes(of: &instance.pointee.arguments) {
+            $0.storeBytes(of: value, toByteOffset: index * 8, as: UInt64.self)
+        }
+    }
+
+    /// Sets what a register of `acceptor.entryRegisters` holds whenever the fragment is entered.
+    public func setEntryRegister(_ index: Int, _ value: UInt64) {
+        guard code.acceptor.entryRegisters.indices.contains(index) else { return }
+        setArgument(code.code.parameters.count + index, value)
+    }
+
+    /// Puts a fragment into a slot of the jump table, or empties it. Both must use the same engine.
+    /// - Returns: whether the slot is there and the engines agree.
+    @discardableResult
+    public func setSlot(_ index: Int, _ fragment: Fragment?) -> Bool {
+        guard children.indices.contains(index), fragment == nil || fragment?.engine == engine else { return false }
+        scode_slot_store(slots + index, fragment?.instance)
+        children[index] = fragment
+        return true
+    }
+
+    /// Runs the fragment, and whatever it calls, in the calling thread.
+    /// - Parameters:
+    ///   - arguments: for the first parameters; the others hold their defaults, or zero.
+    ///   - budget: backward jumps and sub-fragment calls that the whole chain may make; nil: the acceptor's.
+    public func invoke(arguments: [UInt64] = [], budget: UInt64? = nil) -> Invocation {
+        // A host function may come back to the fragment that called it: that run has a context of its own.
+        if isRunning {
+            let own = UnsafeMutablePointer<scode_context>.allocate(capacity: 1)
+            own.initialize(to: scode_context())
+            defer { own.deallocate() }
+            return run(own, arguments, budget)
+        }
+        isRunning = true
+        defer { isRunning = false }
+        return run(context, arguments, budget)
+    }
+
+    private func run(
+        _ context: UnsafeMutablePointer<scode_context>, _ arguments: [UInt64], _ budget: UInt64?
+    ) -> Invocation {
+        context.pointee.budget = budget ?? code.acceptor.budget
+        context.pointee.depth = code.acceptor.depth
+        context.pointee.instance = nil
+        guard !arguments.isEmpty else {
+            return withUnsafePointer(to: &instance.pointee.arguments) {
+                $0.withMemoryRebound(to: UInt64.self, capacity: Int(SCODE_ARGUMENT_LIMIT)) { enter(context, $0) }
+            }
+        }
+        var words = instance.pointee.arguments
+        return withUnsafeMutableBytes(of: &words) { bytes in
+            let words = bytes.bindMemory(to: UInt64.self)
+            for (index, parameter) in code.code.parameters.enumerated() where index < arguments.count {
+                words[index] = parameter.type.canonical(arguments[index])
+            }
+            guard let base = words.baseAddress else { return enter(context, words.baseAddress.unsafelyUnwrapped) }
+            return enter(context, base)
+        }
+    }
+
+    private func enter(
+        _ context: UnsafeMutablePointer<scode_context>, _ arguments: UnsafePointer<UInt64>
+    ) -> Invocation {
+        guard let native else {
+            let outcome = Interpreter.run(instance, arguments: arguments, context: context, observing: observation)
+            return Invocation(
+                exit: outcome.exit, remainingBudget: outcome.remainingBudget,
+                leftIn: Fragment.owning(outcome.leftIn) ?? self, registers: outcome.registers)
+        }
+        let result = scode_enter(native.outerEntry, context, instance, arguments)
+        let leftIn = Fragment.owning(context.pointee.instance) ?? self
+        let exit: Exit
+        var registers = RegisterFile()
+        switch result.status {
+        case UInt64(SCODE_ACCEPTED.rawValue):
+            exit = .accept(result.value)
+            registers = leftIn.observedAtLeave(context)
+        case UInt64(SCODE_REFUSED.rawValue):
+            exit = .refuse
+            registers = observedAtLeave(context)
+        default:
+            exit = .abort(leftIn.abort(context))
+        }
+        return Invocation(
+            exit: exit, remainingBudget: context.pointee.budget, leftIn: leftIn, registers: registers)
+    }
+
+    private func observedAtLeave(_ context: UnsafeMutablePointer<scode_context>) -> RegisterFile {
+        guard observation == .all, let native else { return RegisterFile() }
+        return native.observed(context.pointee).registers
+    }
+
+    private func abort(_ context: UnsafeMutablePointer<scode_context>) -> Abort {
+        let reason = AbortReason(rawValue: UInt8(truncatingIfNeeded: context.pointee.reason)) ?? .outOfBounds
+        let site = native?.observed(context.pointee) ?? (instruction: 0, registers: RegisterFile())
+        return Abort(
+            reason: reason, line: code.code.sourceRange(at: Int(site.instruction)).line,
+            instruction: site.instruction, address: reason.hasAddress ? context.pointee.fault_address : 0,
+            registers: site.registers)
+    }
+
+    private static func owning(_ instance: UnsafeMutablePointer<scode_instance>?) -> Fragment? {
+        guard let owner = instance?.pointee.owner else { return nil }
+        return Unmanaged<Fragment>.fromOpaque(owner).takeUnretainedValue()
+    }
+}

@@ -1,0 +1,191 @@
+extension Program {
+    /// The program in text form; parsing it gives the program back.
+    ///
+    /// *Requires* nothing: a program that no one has verified prints too, with `?` where an index leads
+    /// nowhere. *Produces*, of a program that keeps rule V1, lists its labels by position and has one macro
+    /// call for each macro-instruction, in order: text that parses to the same program without positions. Names
+    /// that the text form cannot write are replaced by ones that it can.
+    public func printed() -> String {
+        var names = UniqueNames()
+        var out = ""
+        if let acceptorName { out += "accept \(UniqueNames.sanitised(acceptorName))\n\n" }
+        let regionNames = regions.enumerated().map { names.take($1.name, or: "region_\($0)") }
+        for (region, name) in zip(regions, regionNames) {
+            out += "region \(name): \(region.policy.name) \(region.isWritable ? "rw" : "ro"), \(region.size)\n"
+        }
+        if !regions.isEmpty { out += "\n" }
+        var fragmentNames = UniqueNames()
+        for (index, fragment) in fragments.enumerated() {
+            if index > 0 { out += "\n" }
+            let name = fragmentNames.take(fragment.name, or: "fragment_\(index)")
+            let printer = FragmentPrinter(fragment, called: name, regions: regionNames, used: names)
+            printer.print(into: &out)
+        }
+        return out
+    }
+}
+
+/// Hands out names that the text form can write, each once.
+private struct UniqueNames {
+    private var taken: Set<String> = []
+
+    /// `name` if it can be written and is free, else `substitute`, with underscores added until it is free.
+    mutating func take(_ name: String, or substitute: String) -> String {
+        if let own = takeIfPossible(name) { return own }
+        var candidate = substitute
+        while taken.contains(candidate) { candidate += "_" }
+        taken.insert(candidate)
+        return candidate
+    }
+
+    mutating func takeIfPossible(_ name: String?) -> String? {
+        guard let name, TextForm.isDeclarable(name), taken.insert(name).inserted else { return nil }
+        return name
+    }
+
+    /// The name with `_` for each character that an identifier cannot have. For names whose meaning is
+    /// fixed elsewhere, so that a substitute would say nothing: acceptors and macro-instructions.
+    static func sanitised(_ name: String) -> String {
+        if TextForm.isIdentifier(name) { return name }
+        var bytes = name.utf8.prefix(ProgramLimits.nameLength - 1).map {
+            TextForm.isIdentifierByte($0) ? $0 : UInt8(ascii: "_")
+        }
+        if !(bytes.first.map(TextForm.isIdentifierStart) ?? false) { bytes.insert(UInt8(ascii: "_"), at: 0) }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
+
+/// Prints one fragment, once every name in it is settled.
+private struct FragmentPrinter {
+    private let fragment: FragmentCode
+    private let name: String
+    private let regions: [String]
+    private let labels: [String]
+    private let tables: [String]
+    private let parameters: [String]
+    /// What each register is called in operands.
+    private var registers: [String]
+    /// Registers whose names a `register` line must declare.
+    private var declared: [Register] = []
+
+    init(_ fragment: FragmentCode, called name: String, regions: [String], used: UniqueNames) {
+        self.fragment = fragment
+        self.name = name
+        self.regions = regions
+        var labelNames = UniqueNames()
+        labels = fragment.labels.enumerated().map { labelNames.take($1.name, or: "L\($0)") }
+        var tableNames = UniqueNames()
+        tables = fragment.tables.enumerated().map { tableNames.take($1.name, or: "T\($0)") }
+        registers = (0..<Register.count).map { Register($0).name }
+        var registerNames = used
+        var parameters: [String] = []
+        for parameter in fragment.parameters {
+            // A parameter without a name of its own goes by its register.
+            let own = registerNames.takeIfPossible(parameter.name) ?? parameter.register.name
+            if registers.indices.contains(Int(parameter.register.number)) {
+                registers[Int(parameter.register.number)] = own
+            }
+            parameters.append(own)
+        }
+        self.parameters = parameters
+        for (number, name) in fragment.registerNames.prefix(Register.count).enumerated()
+        where !fragment.parameters.contains(where: { Int($0.register.number) == number }) {
+            guard let own = registerNames.takeIfPossible(name) else { continue }
+            registers[number] = own
+            declared.append(Register(number))
+        }
+    }
+
+    func print(into out: inout String) {
+        let inOrder = fragment.parameters.enumerated().allSatisfy { Int($1.register.number) == $0 }
+        let heading = zip(fragment.parameters, parameters).map { parameter, name in
+            let place = inOrder || name == parameter.register.name ? "" : " in \(parameter.register.name)"
+            return "\(name): \(parameter.type.suffix)\(place)\(defaultText(parameter.defaultValue))"
+        }
+        out += "fragment \(name)(\(heading.joined(separator: ", "))) {\n"
+        for register in declared {
+            out += "    register \(text(register)) = \(register.name)\n"
+        }
+        for (table, name) in zip(fragment.tables, tables) {
+            let entries = table.labels.map { entry(labels, $0) }.joined(separator: ", ")
+            out += "    table \(name) = " + (entries.isEmpty ? "{}\n" : "{ \(entries) }\n")
+        }
+        // Labels by position, those of one position in their own order.
+        let order = fragment.labels.indices.sorted {
+            (fragment.labels[$0].position, $0) < (fragment.labels[$1].position, $1)
+        }
+        var next = 0
+        for (position, instruction) in fragment.instructions.enumerated() {
+            while next < order.count, Int(fragment.labels[order[next]].position) <= position {
+                out += "\(labels[order[next]]):\n"
+                next += 1
+            }
+            print(instruction, into: &out)
+        }
+        for label in order.dropFirst(next) { out += "\(labels[label]):\n" }
+        out += "}\n"
+    }
+
+    private func print(_ instruction: Instruction, into out: inout String) {
+        var mnemonic = instruction.opcode.mnemonic
+        var operands = ""
+        if instruction.opcode.shape == .macro {
+            let index = Int(instruction.index)
+            let calls = fragment.macroCalls
+            mnemonic = calls.indices.contains(index) ? UniqueNames.sanitised(calls[index].name) : "?"
+            if calls.indices.contains(index) {
+                operands = calls[index].operands.map(text).joined(separator: ", ")
+            }
+        } else {
+            operands = instruction.opcode.operands.map { text($0, of: instruction) }.joined(separator: ", ")
+        }
+        out += "    \(mnemonic)"
+        if !operands.isEmpty {
+            out += String(repeating: " ", count: max(1, 8 - mnemonic.utf8.count))
+            out += operands
+        }
+        out += "\n"
+    }
+
+    private func text(_ kind: OperandKind, of instruction: Instruction) -> String {
+        switch kind {
+        case .destination: text(instruction.rd)
+        case .source: text(instruction.rs1)
+        case .source2: text(instruction.rs2)
+        case .immediate: "\(instruction.immediate)"
+        case .symbol: entry(regions, instruction.index) + addend(instruction.immediate)
+        case .label: entry(labels, instruction.index)
+        case .table: entry(tables, instruction.index)
+        }
+    }
+
+    private func text(_ operand: MacroOperand) -> String {
+        switch operand {
+        case .register(let register): text(register)
+        case .immediate(let value): "\(value)"
+        }
+    }
+
+    private func text(_ register: Register) -> String {
+        let number = Int(register.number)
+        return registers.indices.contains(number) ? registers[number] : register.name
+    }
+
+    private func entry(_ names: [String], _ index: UInt32) -> String {
+        let index = Int(index)
+        return names.indices.contains(index) ? names[index] : "?"
+    }
+
+    private func addend(_ value: Int64) -> String {
+        if value == 0 { return "" }
+        return value > 0 ? " + \(value)" : " - \(value.magnitude)"
+    }
+
+    private func defaultText(_ value: ParameterDefault?) -> String {
+        switch value {
+        case nil: ""
+        case .constant(let value): " = \(value)"
+        case .region(let index): " = \(entry(regions, index))"
+        }
+    }
+}

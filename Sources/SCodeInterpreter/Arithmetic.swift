@@ -1,0 +1,74 @@
+import SCodeIR
+
+/// The meaning of the operations on values, for every type (opcode table).
+enum Arithmetic {
+    /// The result as a register holds it; nil when the operation divides by zero.
+    static func binary(_ operation: Operation, _ type: ValueType, _ a: UInt64, _ b: UInt64) -> UInt64? {
+        switch type {
+        case .i:
+            compute(operation, Int32(truncatingIfNeeded: a), Int32(truncatingIfNeeded: b))
+                .map { UInt64(UInt32(bitPattern: $0)) }
+        case .u:
+            compute(operation, UInt32(truncatingIfNeeded: a), UInt32(truncatingIfNeeded: b)).map { UInt64($0) }
+        case .l:
+            compute(operation, Int64(bitPattern: a), Int64(bitPattern: b)).map { UInt64(bitPattern: $0) }
+        case .ul, .p, .c, .uc, .s, .us:
+            compute(operation, a, b)
+        }
+    }
+
+    private static func compute<T: FixedWidthInteger>(_ operation: Operation, _ a: T, _ b: T) -> T? {
+        switch operation {
+        case .add: return a &+ b
+        case .sub: return a &- b
+        case .mul: return a &* b
+        case .div:
+            if b == 0 { return nil }
+            return a.dividedReportingOverflow(by: b).partialValue
+        case .mod:
+            if b == 0 { return nil }
+            return T.isSigned && b == 0 &- 1 ? 0 : a % b
+        case .and: return a & b
+        case .or: return a | b
+        case .xor: return a ^ b
+        case .lsh: return a &<< b
+        case .rsh: return a &>> b
+        case .com, .not, .mov, .neg, .set, .convert, .load, .store, .blt, .ble, .bgt, .bge, .beq, .bne, .jump,
+            .jumpTable, .macro:
+            return nil
+        }
+    }
+
+    /// Whether a branch is taken.
+    static func compare(_ operation: Operation, _ type: ValueType, _ a: UInt64, _ b: UInt64) -> Bool {
+        switch type {
+        case .i: holds(operation, Int32(truncatingIfNeeded: a), Int32(truncatingIfNeeded: b))
+        case .u: holds(operation, UInt32(truncatingIfNeeded: a), UInt32(truncatingIfNeeded: b))
+        case .l: holds(operation, Int64(bitPattern: a), Int64(bitPattern: b))
+        case .ul, .p, .c, .uc, .s, .us: holds(operation, a, b)
+        }
+    }
+
+    private static func holds<T: Comparable>(_ operation: Operation, _ a: T, _ b: T) -> Bool {
+        switch operation {
+        case .blt: return a < b
+        case .ble: return a <= b
+        case .bgt: return a > b
+        case .bge: return a >= b
+        case .beq: return a == b
+        case .bne: return a != b
+        case .add, .sub, .mul, .div, .mod, .and, .or, .xor, .lsh, .rsh, .com, .not, .mov, .neg, .set, .convert,
+            .load, .store, .jump, .jumpTable, .macro:
+            return false
+        }
+    }
+
+    /// The low bits as the source type, extended to 64 bits, then cut to the target type and extended as that.
+    static func convert(_ value: UInt64, from source: ValueType, to target: ValueType) -> UInt64 {
+        // A register holds `i` zero-extended; as a number it is signed.
+        let number =
+            source == .i
+            ? UInt64(bitPattern: Int64(Int32(truncatingIfNeeded: value))) : source.canonical(value)
+        return target.canonical(number)
+    }
+}

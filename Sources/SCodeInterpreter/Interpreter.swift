@@ -1,0 +1,249 @@
+import CSCodeRuntime
+import SCodeIR
+import SCodeVerifier
+
+/// The reference meaning of SCODE: one instruction after the other, as the opcode table reads.
+///
+/// Native code is held against this. It shares the instances' layout with native code and nothing else: the
+/// page-table walk and the region checks are its own.
+public struct Interpreter {
+    /// What is left of the budget that the whole chain of fragments shares.
+    private var budget: UInt64
+    private var depth: UInt64
+    private let observation: RegisterObservation
+    private let context: UnsafeMutablePointer<scode_context>
+
+    /// How an invocation ended.
+    public struct Outcome {
+        public var exit: Exit
+        public var remainingBudget: UInt64
+        /// The instance whose fragment accepted or was aborted; of a refusal, the one invoked.
+        public var leftIn: UnsafeMutablePointer<scode_instance>
+        /// Of an accept or refusal: what `RegisterObservation.all` shows.
+        public var registers: RegisterFile
+    }
+
+    /// Runs an instance's fragment.
+    /// - Parameters:
+    ///   - instance: its `program` is a `VerifiedFragment`, unretained; so are those of the instances below.
+    ///   - arguments: as many words as the fragment's `argumentCount`.
+    ///   - context: its budget and depth count down; handed on to host functions.
+    public static func run(
+        _ instance: UnsafeMutablePointer<scode_instance>, arguments: UnsafePointer<UInt64>,
+        context: UnsafeMutablePointer<scode_context>, observing observation: RegisterObservation
+    ) -> Outcome {
+        var interpreter = Interpreter(
+            budget: context.pointee.budget, depth: context.pointee.depth, observation: observation,
+            context: context)
+        let leave = interpreter.run(instance, arguments)
+        context.pointee.budget = interpreter.budget
+        return Outcome(
+            exit: leave.exit, remainingBudget: interpreter.budget, leftIn: leave.instance,
+            registers: leave.registers)
+    }
+
+    /// How one fragment was left.
+    private struct Leave {
+        var exit: Exit
+        var instance: UnsafeMutablePointer<scode_instance>
+        var registers: RegisterFile
+    }
+
+    /// A guard's refusal to go on.
+    private struct Fault: Error {
+        var reason: AbortReason
+        var address: UInt64 = 0
+    }
+
+    private mutating func run(
+        _ instance: UnsafeMutablePointer<scode_instance>, _ arguments: UnsafePointer<UInt64>
+    ) -> Leave {
+        guard let program = instance.pointee.program else {
+            return Leave(exit: .refuse, instance: instance, registers: RegisterFile())
+        }
+        let fragment = Unmanaged<VerifiedFragment>.fromOpaque(program).takeUnretainedValue()
+        var frame = Frame(fragment: fragment, memory: SimulatedMemory(instance: instance))
+        for (index, register) in fragment.argumentRegisters.enumerated() { frame[register] = arguments[index] }
+
+        while true {
+            let index = frame.next
+            do {
+                if let leave = try step(&frame, instance) { return leave }
+            } catch {
+                let abort = Abort(
+                    reason: error.reason, line: fragment.code.sourceRange(at: index).line,
+                    instruction: UInt32(truncatingIfNeeded: index), address: error.address,
+                    registers: frame.observed(observation, at: index))
+                return Leave(exit: .abort(abort), instance: instance, registers: RegisterFile())
+            }
+        }
+    }
+
+    private struct Frame {
+        let fragment: VerifiedFragment
+        let memory: SimulatedMemory
+        var registers = [UInt64](repeating: 0, count: Register.count)
+        var next = 0
+
+        init(fragment: VerifiedFragment, memory: SimulatedMemory) {
+            self.fragment = fragment
+            self.memory = memory
+        }
+
+        subscript(register: Register) -> UInt64 {
+            get { registers[Int(register.number & 31)] }
+            set { registers[Int(register.number & 31)] = newValue }
+        }
+
+        func observed(_ observation: RegisterObservation, at index: Int) -> RegisterFile {
+            var file = RegisterFile(valid: observation.registers(fragment, at: index))
+            for register in file.valid.registers { file.values[Int(register.number)] = self[register] }
+            return file
+        }
+
+        /// The last source operand: a register or the constant in the instruction.
+        func second(_ instruction: Instruction) -> UInt64 {
+            instruction.opcode.form == .immediate
+                ? UInt64(bitPattern: instruction.immediate) : self[instruction.rs2]
+        }
+
+        func labelPosition(_ label: UInt32) -> Int { Int(fragment.code.labels[Int(label)].position) }
+    }
+
+    private mutating func charge() throws(Fault) {
+        if budget == 0 { throw Fault(reason: .budgetExhausted) }
+        budget -= 1
+    }
+
+    /// Executes one instruction. Returns how the fragment was left, if it was.
+    private mutating func step(
+        _ frame: inout Frame, _ instance: UnsafeMutablePointer<scode_instance>
+    ) throws(Fault) -> Leave? {
+        let index = frame.next
+        let instruction = frame.fragment.code.instructions[index]
+        let type = instruction.opcode.type
+        frame.next += 1
+        switch instruction.opcode.operation {
+        case .add, .sub, .mul, .div, .mod, .and, .or, .xor, .lsh, .rsh:
+            let a = frame[instruction.rs1]
+            let b = frame.second(instruction)
+            guard let result = Arithmetic.binary(instruction.opcode.operation, type, a, b) else {
+                throw Fault(reason: .divisionByZero)
+            }
+            frame[instruction.rd] = result
+        case .com:
+            frame[instruction.rd] = type.canonical(~frame[instruction.rs1])
+        case .not:
+            frame[instruction.rd] = type.canonical(frame[instruction.rs1]) == 0 ? 1 : 0
+        case .mov:
+            frame[instruction.rd] = type.canonical(frame[instruction.rs1])
+        case .neg:
+            frame[instruction.rd] = type.canonical(0 &- frame[instruction.rs1])
+        case .set:
+            if instruction.opcode.form == .symbol {
+                frame[instruction.rd] =
+                    frame.memory.base(ofRegion: Int(instruction.index))
+                    &+ UInt64(bitPattern: instruction.immediate)
+            } else {
+                frame[instruction.rd] = type.canonical(UInt64(bitPattern: instruction.immediate))
+            }
+        case .convert:
+            frame[instruction.rd] = Arithmetic.convert(
+                frame[instruction.rs1], from: instruction.opcode.sourceType, to: type)
+        case .load:
+            let address = frame[instruction.rs1] &+ frame.second(instruction)
+            let fact = frame.fragment.accesses[index]
+            let word = try access(
+                frame.memory.load(address, type.size, fact))
+            frame[instruction.rd] = type.canonical(word)
+        case .store:
+            let address = frame[instruction.rs1] &+ frame.second(instruction)
+            let fact = frame.fragment.accesses[index]
+            try access(
+                frame.memory.store(frame[instruction.value], address, type.size, fact))
+        case .blt, .ble, .bgt, .bge, .beq, .bne:
+            let a = frame[instruction.rs1]
+            let b = frame.second(instruction)
+            if Arithmetic.compare(instruction.opcode.operation, type, a, b) {
+                if frame.fragment.isBackward(instruction, at: index) { try charge() }
+                frame.next = frame.labelPosition(instruction.index)
+            }
+        case .jump:
+            if frame.fragment.isBackward(instruction, at: index) { try charge() }
+            frame.next = frame.labelPosition(instruction.index)
+        case .jumpTable:
+            let labels = frame.fragment.code.tables[Int(instruction.index)].labels
+            let choice = frame[instruction.rs1]
+            if choice >= UInt64(labels.count) { throw Fault(reason: .jumpTableIndex) }
+            if frame.fragment.isBackward(instruction, at: index) { try charge() }
+            frame.next = frame.labelPosition(labels[Int(choice)])
+        case .macro:
+            return try expand(instruction, at: index, &frame, instance)
+        }
+        return nil
+    }
+
+    private func access<Value>(_ result: Result<Value, SimulatedMemory.Fault>) throws(Fault) -> Value {
+        switch result {
+        case .success(let value): return value
+        case .failure(let fault): throw Fault(reason: fault.reason, address: fault.address)
+        }
+    }
+
+    // MARK: Macro-instructions
+
+    private mutating func expand(
+        _ instruction: Instruction, at index: Int, _ frame: inout Frame,
+        _ instance: UnsafeMutablePointer<scode_instance>
+    ) throws(Fault) -> Leave? {
+        let macro = frame.fragment.macros[Int(instruction.index)]
+        let operands = frame.fragment.code.macroCalls[Int(instruction.index)].operands
+        var values: [UInt64] = []
+        for (operand, kind) in zip(operands, macro.operands) {
+            guard case .value(let type) = kind else { continue }
+            switch operand {
+            case .register(let register): values.append(type.canonical(frame[register]))
+            case .immediate(let value): values.append(type.canonical(UInt64(bitPattern: value)))
+            }
+        }
+        switch macro.expansion {
+        case .accept:
+            return Leave(
+                exit: .accept(values.first ?? 0), instance: instance,
+                registers: observedAtLeave(frame, index))
+        case .refuse:
+            return Leave(exit: .refuse, instance: instance, registers: observedAtLeave(frame, index))
+        case .subSchedule:
+            let slot = values.first ?? 0
+            if slot >= instance.pointee.slot_count { throw Fault(reason: .noSuchSlot) }
+            try charge()
+            if depth == 0 { throw Fault(reason: .depthExceeded) }
+            guard let child = scode_slot_load(instance.pointee.slots + Int(slot)) else { return nil }
+            depth -= 1
+            let leave = withUnsafePointer(to: &child.pointee.arguments) { arguments in
+                arguments.withMemoryRebound(to: UInt64.self, capacity: Int(SCODE_ARGUMENT_LIMIT)) {
+                    run(child, $0)
+                }
+            }
+            depth += 1
+            if case .refuse = leave.exit { return nil }
+            return leave
+        case .hostCall:
+            guard let functions = instance.pointee.host_functions else { return nil }
+            let function = functions + Int(instruction.index)
+            guard let invoke = function.pointee.invoke else { return nil }
+            while values.count < Int(SCODE_ARGUMENT_LIMIT) { values.append(0) }
+            let result = invoke(function, context, values)
+            for (operand, kind) in zip(operands, macro.operands) {
+                if case .register(let register) = operand, case .result(let type) = kind {
+                    frame[register] = type.canonical(result)
+                }
+            }
+            return nil
+        }
+    }
+
+    private func observedAtLeave(_ frame: Frame, _ index: Int) -> RegisterFile {
+        observation == .all ? frame.observed(observation, at: index) : RegisterFile()
+    }
+}

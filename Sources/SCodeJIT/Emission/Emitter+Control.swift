@@ -1,0 +1,352 @@
+import CSCodeRuntime
+import SCodeIR
+import X86Assembler
+
+extension Emitter {
+    // MARK: Guards
+
+    mutating func emitNonZeroGuard(_ instruction: VInstruction) {
+        let abort = site(.abort(.divisionByZero), instruction)
+        if instruction.hasImmediate {
+            assembler.jmp(abort)
+            return
+        }
+        let divisor = fetch(instruction.a, .rcx)
+        assembler.test(instruction.width, divisor, divisor)
+        assembler.jcc(.e, abort)
+    }
+
+    mutating func emitTableIndexGuard(_ instruction: VInstruction) {
+        let abort = site(.abort(.jumpTableIndex), instruction)
+        let index = fetch(instruction.a, .rcx)
+        assembler.alu(.cmp, .w64, index, immediate: Int32(truncatingIfNeeded: instruction.immediate))
+        assembler.jcc(.ae, abort)
+    }
+
+    mutating func emitBudgetGuard(_ instruction: VInstruction) {
+        usesBudget = true
+        let abort = site(.abort(.budgetExhausted), instruction)
+        assembler.alu(.sub, .w64, Self.budget, immediate: 1)
+        assembler.jcc(.b, abort)
+    }
+
+    /// A backward jump and its guard in one conditional jump: budget left is the condition to jump.
+    mutating func emitBudgetedJump(_ instruction: VInstruction, to target: UInt32) {
+        usesBudget = true
+        usesContext = true
+        usesInstance = true
+        assembler.alu(.sub, .w64, Self.budget, immediate: 1)
+        assembler.jcc(.ae, labels[Int(target)])
+        emitSiteCall(.abort(.budgetExhausted), instruction.source)
+    }
+
+    // MARK: Jumps
+
+    mutating func emitBranch(_ instruction: VInstruction) {
+        let width = instruction.width
+        if instruction.hasImmediate {
+            if let constant = instruction.shortImmediate {
+                if case .slot(let slot) = allocation.location(instruction.a) {
+                    assembler.alu(.cmp, width, slotMemory(slot), immediate: constant)
+                } else {
+                    let left = fetch(instruction.a, .rax)
+                    if constant == 0 {
+                        assembler.test(width, left, left)
+                    } else {
+                        assembler.alu(.cmp, width, left, immediate: constant)
+                    }
+                }
+            } else {
+                let left = fetch(instruction.a, .rax)
+                assembler.mov(.rcx, immediate: UInt64(bitPattern: instruction.immediate))
+                assembler.alu(.cmp, width, left, .rcx)
+            }
+        } else {
+            let left = fetch(instruction.a, .rax)
+            let right = fetch(instruction.b, .rcx)
+            assembler.alu(.cmp, width, left, right)
+        }
+        assembler.jcc(Condition(instruction.condition), labels[Int(instruction.target)])
+    }
+
+    mutating func emitJumpTable(_ instruction: VInstruction) {
+        let table = assembler.newLabel()
+        tables.append((instruction.target, table))
+        assembler.lea(.rdx, table)
+        let index = fetch(instruction.a, .rcx)
+        assembler.loadSigned(.w32, to: .w64, .rax, Memory(.rdx, index: index, .x4))
+        assembler.alu(.add, .w64, .rax, .rdx)
+        assembler.jmp(.rax)
+    }
+
+    mutating func emitTables() {
+        for (table, label) in tables {
+            assembler.align(to: 4)
+            assembler.bind(label)
+            for target in vcode.fragment.code.tables[Int(table)].labels {
+                assembler.emitTableEntry(labels[Int(target)], relativeTo: label)
+            }
+        }
+    }
+
+    // MARK: Entry
+
+    /// Fetches the argument words, rdx[0…], that anybody reads.
+    mutating func emitArguments() {
+        if frameSize != 0 { assembler.alu(.sub, .w64, .rsp, immediate: frameSize) }
+        let live = LinearScan.live(vcode.fragment, 0, observation)
+        for (index, register) in vcode.fragment.argumentRegisters.enumerated() where live.contains(register) {
+            let target = resultRegister(register)
+            assembler.load(.w64, target, Memory(.rdx, Int32(index) * 8))
+            keep(register, from: target)
+        }
+    }
+
+    /// scode_result outer(scode_context *, scode_instance *, const uint64_t *arguments): saves what C wants
+    /// saved, sets the pinned registers, calls the inner entry. A fragment that needs none of this is its own
+    /// outer entry.
+    mutating func emitOuterEntry(_ inner: Int, _ entry: CodeLabel) -> Int {
+        var saved: [GPR] = []
+        if makesCalls {
+            saved = [.rbx, .rbp, .r12, .r13, .r14, .r15]
+        } else {
+            for register in [GPR.rbx, .rbp, .r12] where allocation.locations.contains(.machine(register)) {
+                saved.append(register)
+            }
+            if usesInstance { saved.append(Self.instance) }
+            if usesBudget { saved.append(Self.budget) }
+            if usesContext || usesBudget { saved.append(Self.context) }
+        }
+        if saved.isEmpty { return inner }
+
+        let outer = assembler.position
+        let padding: Int32 = saved.count % 2 == 0 ? 8 : 0  // with the return address: aligned to 16
+        for register in saved { assembler.push(register) }
+        if padding != 0 { assembler.alu(.sub, .w64, .rsp, immediate: padding) }
+        if saved.contains(Self.context) { assembler.mov(.w64, Self.context, .rdi) }
+        if saved.contains(Self.instance) { assembler.mov(.w64, Self.instance, .rsi) }
+        let countsBudget = saved.contains(Self.budget)
+        if countsBudget { assembler.load(.w64, Self.budget, contextField(SCODE_OFFSET_BUDGET)) }
+        assembler.call(entry)
+        if countsBudget { assembler.store(.w64, contextField(SCODE_OFFSET_BUDGET), Self.budget) }
+        if padding != 0 { assembler.alu(.add, .w64, .rsp, immediate: padding) }
+        for register in saved.reversed() { assembler.pop(register) }
+        assembler.ret()
+        return outer
+    }
+
+    // MARK: Exits
+
+    /// Leaves the frame, with status in eax and value in rdx.
+    mutating func emitLeave() {
+        if frameSize != 0 { assembler.alu(.add, .w64, .rsp, immediate: frameSize) }
+        assembler.ret()
+    }
+
+    mutating func emitAccept(_ instruction: VInstruction) {
+        loadOperand(instruction, .rdx)
+        if observation == .all {
+            let leave = site(.observedAccept, instruction)
+            assembler.jmp(leave)
+            return
+        }
+        assembler.mov(.rax, immediate: UInt64(SCODE_ACCEPTED.rawValue))
+        emitLeave()
+    }
+
+    mutating func emitRefuse(_ instruction: VInstruction) {
+        if observation == .all {
+            let leave = site(.observedRefuse, instruction)
+            assembler.jmp(leave)
+            return
+        }
+        assembler.zero(.rax)
+        emitLeave()
+    }
+
+    /// A macro operand, cut to its declared type.
+    mutating func loadOperand(_ instruction: VInstruction, _ target: GPR) {
+        if instruction.hasImmediate {
+            emitLoadConstant(instruction.immediate, target)
+            return
+        }
+        let size = MemoryWidth(bytes: instruction.size)
+        let source = fetch(instruction.a, target)
+        if instruction.flag {
+            assembler.signExtend(size, to: .w64, target, source)
+        } else if size != .w64 {
+            assembler.zeroExtend(size, target, source)
+        } else if source != target {
+            assembler.mov(.w64, target, source)
+        }
+    }
+
+    // MARK: Cold code
+
+    mutating func emitColdPaths() {
+        for path in coldPaths {
+            switch path {
+            case .site(let kind, let entry, let source):
+                assembler.bind(entry)
+                emitSiteCall(kind, source)
+            case .slowAccess(let instruction, let entry, let back):
+                emitSlowAccess(instruction, entry, back)
+            }
+        }
+        if let slowAccess { emitSlowAccessHelper(slowAccess) }
+    }
+
+    /// Calls the stub; the return address names the place.
+    mutating func emitSiteCall(_ kind: StubKind, _ source: UInt32) {
+        let stub: CodeLabel
+        if let known = stubs.first(where: { $0.reason == kind }) {
+            stub = known.label
+        } else {
+            stub = assembler.newLabel()
+            stubs.append((kind, stub))
+        }
+        assembler.call(stub)
+        sites.append(ExitSite(returnOffset: UInt32(assembler.position), instruction: source))
+    }
+
+    /// One stub per reason, and the tail that they share: notes the place, the machine registers and the
+    /// frame in the context, then leaves.
+    mutating func emitStubs() {
+        guard !stubs.isEmpty else { return }
+        let tail = assembler.newLabel()
+        for (kind, label) in stubs {
+            assembler.bind(label)
+            switch kind {
+            case .abort(let reason):
+                if reason == .budgetExhausted { assembler.zero(Self.budget) }
+                assembler.store(.w64, contextField(SCODE_OFFSET_REASON), immediate: Int32(reason.rawValue))
+                assembler.mov(.rax, immediate: UInt64(SCODE_ABORTED.rawValue))
+            case .memoryFault:
+                assembler.mov(.rax, immediate: UInt64(SCODE_ABORTED.rawValue))
+            case .observedAccept:
+                assembler.mov(.rax, immediate: UInt64(SCODE_ACCEPTED.rawValue))
+            case .observedRefuse:
+                assembler.zero(.rax)
+            }
+            // After a refusal, whoever called the fragment goes on: it is not the one that left.
+            if kind != .observedRefuse {
+                assembler.store(.w64, contextField(SCODE_OFFSET_INSTANCE), Self.instance)
+            }
+            assembler.jmp(tail)
+        }
+        assembler.bind(tail)
+        assembler.pop(.rcx)
+        assembler.store(.w64, contextField(SCODE_OFFSET_EXIT_SITE), .rcx)
+        for register in LinearScan.allocatable where allocation.locations.contains(.machine(register)) {
+            assembler.store(.w64, contextField(SCODE_OFFSET_MACHINE + Int(register.rawValue) * 8), register)
+        }
+        for slot in 0..<allocation.slotCount {
+            assembler.load(.w64, .rcx, slotMemory(UInt8(slot)))
+            assembler.store(.w64, contextField(SCODE_OFFSET_FRAME + slot * 8), .rcx)
+        }
+        emitLeave()
+    }
+
+    // MARK: Calls
+
+    /// Saves, or fetches back, the registers that the instruction after a call still needs.
+    private mutating func transferHomes(_ instruction: VInstruction, isSave: Bool) {
+        let next = Int(instruction.source) + 1
+        guard next < vcode.fragment.code.instructions.count else { return }
+        let live = LinearScan.live(vcode.fragment, next, observation)
+        for register in live.registers {
+            guard case .machine(let machine) = allocation.location(register),
+                let home = allocation.homes[Int(register.number)]
+            else { continue }
+            // What a host call writes has not been written yet, and is not overwritten with what was there.
+            if instruction.operation == .callHost, instruction.flag, register == instruction.dst { continue }
+            if isSave {
+                assembler.store(.w64, slotMemory(home), machine)
+            } else {
+                assembler.load(.w64, machine, slotMemory(home))
+            }
+        }
+    }
+
+    /// Calls the fragment behind a slot of the jump table. The slot is read now: late binding.
+    mutating func emitSubCall(_ instruction: VInstruction) {
+        usesBudget = true
+        let noSlot = site(.abort(.noSuchSlot), instruction)
+        let noBudget = site(.abort(.budgetExhausted), instruction)
+        let tooDeep = site(.abort(.depthExceeded), instruction)
+        let refused = assembler.newLabel()
+        let resume = assembler.newLabel()
+        let savedInstance = slotMemory(UInt8(allocation.slotCount))
+
+        loadOperand(instruction, .rax)
+        assembler.alu(.cmp, .w64, .rax, instanceField(SCODE_OFFSET_SLOT_COUNT))
+        assembler.jcc(.ae, noSlot)
+        assembler.alu(.sub, .w64, Self.budget, immediate: 1)
+        assembler.jcc(.b, noBudget)
+        assembler.alu(.cmp, .w64, contextField(SCODE_OFFSET_DEPTH), immediate: 0)
+        assembler.jcc(.e, tooDeep)
+        assembler.load(.w64, .rcx, instanceField(SCODE_OFFSET_SLOTS))
+        assembler.load(.w64, .rcx, Memory(.rcx, index: .rax, .x8))
+        assembler.test(.w64, .rcx, .rcx)
+        assembler.jcc(.e, resume)  // nobody is there
+
+        transferHomes(instruction, isSave: true)
+        assembler.alu(.sub, .w64, contextField(SCODE_OFFSET_DEPTH), immediate: 1)
+        assembler.store(.w64, savedInstance, Self.instance)
+        assembler.mov(.w64, Self.instance, .rcx)
+        assembler.lea(.w64, .rdx, instanceField(SCODE_OFFSET_ARGUMENTS))
+        assembler.call(instanceField(SCODE_OFFSET_CODE))
+        assembler.test(.w32, .rax, .rax)
+        assembler.jcc(.e, refused)
+        emitHandUp()
+        assembler.bind(refused)
+        assembler.load(.w64, Self.instance, savedInstance)
+        assembler.alu(.add, .w64, contextField(SCODE_OFFSET_DEPTH), immediate: 1)
+        transferHomes(instruction, isSave: false)
+        assembler.bind(resume)
+    }
+
+    /// A sub-fragment accepted or was aborted: the innermost caller notes whose it was, then all return.
+    private mutating func emitHandUp() {
+        let known = assembler.newLabel()
+        assembler.alu(.cmp, .w64, contextField(SCODE_OFFSET_INSTANCE), immediate: 0)
+        assembler.jccShort(.ne, known)
+        assembler.store(.w64, contextField(SCODE_OFFSET_INSTANCE), Self.instance)
+        assembler.bind(known)
+        emitLeave()
+    }
+
+    mutating func emitHostArgument(_ instruction: VInstruction) {
+        loadOperand(instruction, .rax)
+        assembler.store(.w64, contextField(SCODE_OFFSET_HOST_ARGUMENTS + Int(instruction.target) * 8), .rax)
+    }
+
+    mutating func emitHostCall(_ instruction: VInstruction) {
+        transferHomes(instruction, isSave: true)
+        assembler.load(.w64, .rdi, instanceField(SCODE_OFFSET_HOST_FUNCTIONS))
+        let offset = Int32(truncatingIfNeeded: instruction.target) * Int32(SCODE_HOST_FUNCTION_STRIDE)
+        if offset != 0 { assembler.alu(.add, .w64, .rdi, immediate: offset) }
+        assembler.mov(.w64, .rsi, Self.context)
+        assembler.lea(.w64, .rdx, contextField(SCODE_OFFSET_HOST_ARGUMENTS))
+        assembler.call(Memory(.rdi, Int32(SCODE_OFFSET_HOST_INVOKE)))
+        transferHomes(instruction, isSave: false)
+        if instruction.flag { keep(instruction.dst, from: .rax) }
+    }
+}
+
+extension Condition {
+    init(_ condition: VCondition) {
+        switch condition {
+        case .equal: self = .e
+        case .notEqual: self = .ne
+        case .lessSigned: self = .l
+        case .lessOrEqualSigned: self = .le
+        case .greaterSigned: self = .g
+        case .greaterOrEqualSigned: self = .ge
+        case .lessUnsigned: self = .b
+        case .lessOrEqualUnsigned: self = .be
+        case .greaterUnsigned: self = .a
+        case .greaterOrEqualUnsigned: self = .ae
+        }
+    }
+}

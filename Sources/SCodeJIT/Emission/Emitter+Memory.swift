@@ -1,0 +1,156 @@
+import CSCodeRuntime
+import SCodeIR
+import X86Assembler
+
+extension Emitter {
+    mutating func instanceField(_ offset: Int) -> Memory {
+        usesInstance = true
+        return Memory(Self.instance, Int32(offset))
+    }
+
+    mutating func contextField(_ offset: Int) -> Memory {
+        usesContext = true
+        return Memory(Self.context, Int32(offset))
+    }
+
+    mutating func regionField(_ region: UInt32, _ offset: Int) -> Memory {
+        instanceField(SCODE_OFFSET_REGIONS + Int(region) * SCODE_REGION_STRIDE + offset)
+    }
+
+    mutating func emitRegionBase(_ instruction: VInstruction) {
+        let target = resultRegister(instruction.dst)
+        assembler.load(.w64, target, regionField(instruction.target, SCODE_OFFSET_REGION_BASE))
+        if let short = Int32(exactly: instruction.immediate) {
+            if short != 0 { assembler.alu(.add, .w64, target, immediate: short) }
+        } else {
+            assembler.mov(.rcx, immediate: UInt64(bitPattern: instruction.immediate))
+            assembler.alu(.add, .w64, target, .rcx)
+        }
+        keep(instruction.dst, from: target)
+    }
+
+    /// rax := a + b
+    mutating func emitAddress(_ instruction: VInstruction) {
+        if instruction.hasImmediate, let offset = Int32(exactly: instruction.immediate) {
+            if case .machine(let base) = allocation.location(instruction.a), offset != 0 {
+                assembler.lea(.w64, .rax, Memory(base, offset))
+                return
+            }
+            copy(instruction.a, to: .rax)
+            if offset != 0 { assembler.alu(.add, .w64, .rax, immediate: offset) }
+            return
+        }
+        if case .machine(let base) = allocation.location(instruction.a),
+            case .machine(let index) = allocation.location(instruction.b)
+        {
+            assembler.lea(.w64, .rax, Memory(base, index: index))
+            return
+        }
+        copy(instruction.a, to: .rax)
+        let index = fetch(instruction.b, .rcx)
+        assembler.alu(.add, .w64, .rax, index)
+    }
+
+    mutating func emitProvedAddress(_ instruction: VInstruction) {
+        assembler.load(.w64, .rax, regionField(instruction.target, SCODE_OFFSET_REGION_HOST))
+    }
+
+    /// rax: simulated address -> host address. One compare is the whole check: an offset that is too large,
+    /// or that wrapped, is not below the number of offsets that an access of this size may have.
+    mutating func emitRegionGuard(_ instruction: VInstruction) {
+        let region = instruction.target
+        let (slow, back) = slowPath(instruction)
+        assembler.alu(.sub, .w64, .rax, regionField(region, SCODE_OFFSET_REGION_BASE))
+        let count = SCODE_OFFSET_REGION_OFFSET_COUNT + instruction.size.trailingZeroBitCount * 8
+        assembler.alu(.cmp, .w64, .rax, regionField(region, count))
+        assembler.jcc(.ae, slow)
+        assembler.alu(.add, .w64, .rax, regionField(region, SCODE_OFFSET_REGION_HOST))
+        assembler.bind(back)
+    }
+
+    /// rax: virtual address -> host address, when the software TLB has it. The tag is compared with the page
+    /// of the *last* byte, so that an access that straddles two pages misses; so does one that wraps.
+    mutating func emitPageGuard(_ instruction: VInstruction) {
+        let (slow, back) = slowPath(instruction)
+        let entryShift: UInt8 = 5  // the size of an entry; the C header asserts it
+        let mask = Int32(SCODE_TLB_ENTRIES - 1) << Int32(entryShift)
+        assembler.lea(.w64, .rcx, Memory(.rax, Int32(instruction.size) - 1))
+        assembler.mov(.w32, .rdx, .rax)
+        assembler.shift(.shr, .w32, .rdx, by: 12 - entryShift)
+        assembler.alu(.and, .w64, .rcx, immediate: -4096)
+        assembler.alu(.and, .w32, .rdx, immediate: mask)
+        assembler.alu(.add, .w64, .rdx, instanceField(SCODE_OFFSET_SPACE))
+        let tag = instruction.flag ? SCODE_OFFSET_TLB_WRITE_TAG : SCODE_OFFSET_TLB_READ_TAG
+        assembler.alu(.cmp, .w64, .rcx, Memory(.rdx, Int32(SCODE_OFFSET_TLB + tag)))
+        assembler.jcc(.ne, slow)
+        assembler.alu(.add, .w64, .rax, Memory(.rdx, Int32(SCODE_OFFSET_TLB + SCODE_OFFSET_TLB_ADDEND)))
+        assembler.bind(back)
+    }
+
+    private mutating func slowPath(_ instruction: VInstruction) -> (entry: CodeLabel, back: CodeLabel) {
+        let entry = assembler.newLabel()
+        let back = assembler.newLabel()
+        coldPaths.append(.slowAccess(instruction, entry: entry, back: back))
+        usesContext = true
+        usesInstance = true
+        return (entry, back)
+    }
+
+    mutating func emitLoad(_ instruction: VInstruction) {
+        let target = resultRegister(instruction.dst)
+        let source = Memory(.rax, Int32(truncatingIfNeeded: instruction.immediate))
+        let size = MemoryWidth(bytes: instruction.size)
+        if instruction.flag {
+            assembler.loadSigned(size, to: .w64, target, source)
+        } else {
+            assembler.load(size, target, source)
+        }
+        keep(instruction.dst, from: target)
+    }
+
+    mutating func emitStore(_ instruction: VInstruction) {
+        let value = fetch(instruction.a, .rcx)
+        assembler.store(
+            MemoryWidth(bytes: instruction.size), Memory(.rax, Int32(truncatingIfNeeded: instruction.immediate)), value)
+    }
+
+    /// The cold half of a guard: asks the runtime, and goes back with a host address in rax or aborts.
+    mutating func emitSlowAccess(_ instruction: VInstruction, _ entry: CodeLabel, _ back: CodeLabel) {
+        assembler.bind(entry)
+        if instruction.operation == .guardRegion {
+            // The hot path has already subtracted the base.
+            assembler.alu(.add, .w64, .rax, regionField(instruction.target, SCODE_OFFSET_REGION_BASE))
+        }
+        if instruction.flag { copy(instruction.a, to: .rdx) }
+        let access = UInt64(instruction.size) | (instruction.flag ? UInt64(SCODE_ACCESS_STORE) : 0)
+        assembler.mov(.rcx, immediate: access)
+        let helper = slowAccess ?? assembler.newLabel()
+        slowAccess = helper
+        assembler.call(helper)
+        assembler.jcc(.ne, back)
+        emitSiteCall(.memoryFault, instruction.source)
+    }
+
+    /// Shared by all slow accesses: rax address, rcx access, rdx value -> rax host address, ZF set when there
+    /// is none. Preserves every register that holds a value.
+    mutating func emitSlowAccessHelper(_ entry: CodeLabel) {
+        let saved: [GPR] = [.rsi, .rdi, .r8, .r9, .r10, .r11]  // the allocatable ones that C may change
+        let resolve:
+            @convention(c) (
+                UnsafeMutablePointer<scode_context>?, UnsafeMutablePointer<scode_instance>?, UInt64, UInt32, UInt64
+            ) -> UnsafeMutableRawPointer? = scode_resolve
+        assembler.bind(entry)
+        for register in saved { assembler.push(register) }
+        assembler.alu(.sub, .w64, .rsp, immediate: 8)  // return address and six registers: aligned again
+        assembler.mov(.w64, .r8, .rdx)
+        assembler.mov(.w64, .rdx, .rax)
+        assembler.mov(.w64, .rdi, Self.context)
+        assembler.mov(.w64, .rsi, Self.instance)
+        assembler.mov(.rax, immediate: UInt64(UInt(bitPattern: unsafeBitCast(resolve, to: UnsafeRawPointer.self))))
+        assembler.call(.rax)
+        assembler.alu(.add, .w64, .rsp, immediate: 8)
+        for register in saved.reversed() { assembler.pop(register) }
+        assembler.test(.w64, .rax, .rax)
+        assembler.ret()
+    }
+}

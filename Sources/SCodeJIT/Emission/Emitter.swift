@@ -1,0 +1,224 @@
+import CSCodeRuntime
+import SCodeIR
+import SCodeVerifier
+import X86Assembler
+
+/// A place where a fragment can leave with its registers observed, found again by return address.
+struct ExitSite: BitwiseCopyable {
+    /// Offset in the code, just behind the site's call of a stub.
+    var returnOffset: UInt32
+    /// The SCODE instruction.
+    var instruction: UInt32
+}
+
+/// A stretch of machine code that serves one SCODE instruction.
+struct CodeRange: BitwiseCopyable {
+    var offset: UInt32
+    var instruction: UInt32
+}
+
+/// What emission yields: position-independent bytes and what is needed to read an exit.
+struct MachineCode {
+    var bytes: [UInt8]
+    var innerEntry: Int
+    var outerEntry: Int
+    /// Sorted by offset.
+    var sites: [ExitSite]
+    /// Sorted by offset; the machine code of an instruction begins here.
+    var ranges: [CodeRange]
+    /// Where the prologue, stubs and cold code begin: not the work of any one instruction.
+    var coldOffset: Int
+}
+
+/// Turns VCode into machine code.
+///
+/// The layout: inner entry, body, cold code (one piece per guard, reached by its one `jcc`), one stub per
+/// abort reason, jump tables, outer entry. The outer entry comes last since only then it is known which
+/// registers have to be saved.
+///
+/// Conventions inside: rax, rcx, rdx are scratch; r13 instance, r14 budget, r15 context; rsp is aligned to 16
+/// when the fragment has a frame.
+struct Emitter: ~Copyable {
+    var assembler = Assembler()
+    let vcode: VCode
+    let allocation: Allocation
+    let observation: RegisterObservation
+    var labels: [CodeLabel] = []
+    /// Bytes that the frame takes; 0 when there is none.
+    let frameSize: Int32
+    var coldPaths: [ColdPath] = []
+    var stubs: [(reason: StubKind, label: CodeLabel)] = []
+    var tables: [(table: UInt32, label: CodeLabel)] = []
+    var slowAccess: CodeLabel?
+    var sites: [ExitSite] = []
+    var ranges: [CodeRange] = []
+    /// Pinned registers that the body uses.
+    var usesContext = false
+    var usesInstance = false
+    var usesBudget = false
+    let makesCalls: Bool
+
+    static let context = GPR.r15
+    static let budget = GPR.r14
+    static let instance = GPR.r13
+
+    /// What a stub does with the fragment.
+    enum StubKind: Hashable {
+        case abort(AbortReason)
+        /// The reason is in the context already.
+        case memoryFault
+        /// Not an abort: leaves with registers observed.
+        case observedAccept, observedRefuse
+    }
+
+    /// Code off the hot path, emitted after the body.
+    enum ColdPath {
+        case site(StubKind, entry: CodeLabel, source: UInt32)
+        case slowAccess(VInstruction, entry: CodeLabel, back: CodeLabel)
+    }
+
+    init(_ vcode: VCode, _ allocation: Allocation, observing observation: RegisterObservation) {
+        self.vcode = vcode
+        self.allocation = allocation
+        self.observation = observation
+        var calls = false
+        var callsHelper = false
+        for instruction in vcode.instructions {
+            switch instruction.operation {
+            case .callSub, .callHost: calls = true
+            case .guardPage, .guardRegion: callsHelper = true
+            default: break
+            }
+        }
+        makesCalls = calls
+        // One slot more keeps the instance across a call. With the return address, the frame is a multiple
+        // of 16 bytes.
+        let slots = allocation.slotCount + (calls ? 1 : 0)
+        frameSize = slots > 0 || callsHelper ? Int32((slots * 8 + 8 + 15) / 16 * 16 - 8) : 0
+    }
+
+    /// *Requires* VCode and an allocation of the same fragment. *Produces* machine code.
+    consuming func run() throws(CompileFailure) -> MachineCode {
+        for _ in 0..<vcode.labelCount { labels.append(assembler.newLabel()) }
+        let inner = assembler.position
+        let entry = assembler.boundLabel()
+        emitArguments()
+        var index = 0
+        while index < vcode.instructions.count {
+            index += emitOne(at: index)
+        }
+        let cold = assembler.position
+        emitColdPaths()
+        emitStubs()
+        emitTables()
+        assembler.align(to: 16)
+        let outer = emitOuterEntry(inner, entry)
+        if assembler.overflowed { throw .codeTooLarge }
+        do { try assembler.finish() } catch { throw .internalError("\(error)") }
+        let bytes = [UInt8](assembler.bytes)
+        return MachineCode(
+            bytes: bytes, innerEntry: inner, outerEntry: outer, sites: sites, ranges: ranges,
+            coldOffset: cold)
+    }
+
+    /// Emits one VCode instruction, or two that go together. Returns how many.
+    private mutating func emitOne(at index: Int) -> Int {
+        let instruction = vcode.instructions[index]
+        if ranges.last?.instruction != instruction.source {
+            ranges.append(CodeRange(offset: UInt32(assembler.position), instruction: instruction.source))
+        }
+        switch instruction.operation {
+        case .add, .sub, .mul, .and, .or, .xor: emitBinary(instruction)
+        case .shiftLeft, .shiftRight, .shiftRightArithmetic: emitShift(instruction)
+        case .divideSigned, .divideUnsigned, .moduloSigned, .moduloUnsigned: emitDivision(instruction)
+        case .not, .negate, .isZero, .move, .signExtend, .zeroExtend: emitUnary(instruction)
+        case .constant: emitConstant(instruction)
+        case .regionBase: emitRegionBase(instruction)
+        case .address: emitAddress(instruction)
+        case .provedAddress: emitProvedAddress(instruction)
+        case .guardRegion: emitRegionGuard(instruction)
+        case .guardPage: emitPageGuard(instruction)
+        case .load: emitLoad(instruction)
+        case .store: emitStore(instruction)
+        case .guardNonZero: emitNonZeroGuard(instruction)
+        case .guardTableIndex: emitTableIndexGuard(instruction)
+        case .guardBudget:
+            if index + 1 < vcode.instructions.count, vcode.instructions[index + 1].operation == .jump {
+                emitBudgetedJump(instruction, to: vcode.instructions[index + 1].target)
+                return 2
+            }
+            emitBudgetGuard(instruction)
+        case .branch: emitBranch(instruction)
+        case .jump: assembler.jmp(labels[Int(instruction.target)])
+        case .jumpTable: emitJumpTable(instruction)
+        case .label: assembler.bind(labels[Int(instruction.target)])
+        case .accept: emitAccept(instruction)
+        case .refuse: emitRefuse(instruction)
+        case .callSub: emitSubCall(instruction)
+        case .hostArgument: emitHostArgument(instruction)
+        case .callHost: emitHostCall(instruction)
+        }
+        return 1
+    }
+
+    // MARK: Operands
+
+    func slotMemory(_ slot: UInt8) -> Memory { Memory(.rsp, Int32(slot) * 8) }
+
+    /// The machine register that holds a value, fetching it from the frame into `scratch` if it is there.
+    mutating func fetch(_ register: Register, _ scratch: GPR) -> GPR {
+        switch allocation.location(register) {
+        case .machine(let machine): return machine
+        case .slot(let slot):
+            assembler.load(.w64, scratch, slotMemory(slot))
+            return scratch
+        case .nowhere: return scratch  // never read: the verifier has seen every path
+        }
+    }
+
+    /// Copies a value to a machine register.
+    mutating func copy(_ register: Register, to machine: GPR, _ width: Width = .w64) {
+        switch allocation.location(register) {
+        case .machine(let source): if source != machine { assembler.mov(width, machine, source) }
+        case .slot(let slot): assembler.load(width == .w64 ? .w64 : .w32, machine, slotMemory(slot))
+        case .nowhere: break
+        }
+    }
+
+    /// The machine register in which to compute a result: its own, or rax when it lives in the frame.
+    func resultRegister(_ register: Register) -> GPR {
+        if case .machine(let machine) = allocation.location(register) { return machine }
+        return .rax
+    }
+
+    /// Puts a result that was computed in `machine` where it belongs.
+    mutating func keep(_ register: Register, from machine: GPR) {
+        switch allocation.location(register) {
+        case .machine(let own): if own != machine { assembler.mov(.w64, own, machine) }
+        case .slot(let slot): assembler.store(.w64, slotMemory(slot), machine)
+        case .nowhere: break
+        }
+    }
+
+    func isInMachine(_ register: Register, _ machine: GPR) -> Bool {
+        allocation.location(register) == .machine(machine)
+    }
+
+    /// A jump target in the cold code at which `kind` happens for this instruction.
+    mutating func site(_ kind: StubKind, _ instruction: VInstruction) -> CodeLabel {
+        let label = assembler.newLabel()
+        coldPaths.append(.site(kind, entry: label, source: instruction.source))
+        usesContext = true
+        usesInstance = true
+        return label
+    }
+}
+
+extension VInstruction {
+    var width: Width { isWide ? .w64 : .w32 }
+
+    /// The immediate when the instruction set can hold it: 32 bits, sign-extended.
+    var shortImmediate: Int32? {
+        isWide ? Int32(exactly: immediate) : Int32(truncatingIfNeeded: immediate)
+    }
+}

@@ -1,0 +1,95 @@
+import CSCodeRuntime
+import SCodeIR
+import SCodeVerifier
+import X86Assembler
+
+/// Every way in which compiling can fail; a verified fragment fails only for lack of memory.
+public enum CompileFailure: Error, Sendable, Hashable {
+    /// The machine code would be larger than 64 MiB.
+    case codeTooLarge
+    /// The system gives no more pages.
+    case outOfMemory
+    /// The compiler broke a rule of its own.
+    case internalError(String)
+}
+
+/// A fragment compiled to machine code, in executable memory. Freed with the last reference.
+public final class NativeCode: Sendable {
+    public let fragment: VerifiedFragment
+    public let observation: RegisterObservation
+    private let memory: CodeMemory
+    private let machine: MachineCode
+    private let allocation: Allocation
+
+    /// Compiles a fragment: the pipeline, stage by stage.
+    public static func compile(
+        _ fragment: VerifiedFragment, observing observation: RegisterObservation = .live
+    ) throws(CompileFailure) -> NativeCode {
+        var vcode = Lowering.lower(fragment, observing: observation)
+        StrengthReduction.run(&vcode)
+        let allocation = LinearScan.run(fragment, observing: observation)
+        let machine = try Emitter(vcode, allocation, observing: observation).run()
+        let memory = try CodeMemory(machine.bytes)
+        return NativeCode(fragment, observation, memory, machine, allocation)
+    }
+
+    private init(
+        _ fragment: VerifiedFragment, _ observation: RegisterObservation, _ memory: CodeMemory,
+        _ machine: MachineCode, _ allocation: Allocation
+    ) {
+        self.fragment = fragment
+        self.observation = observation
+        self.memory = memory
+        self.machine = machine
+        self.allocation = allocation
+    }
+
+    /// For `scode_enter`.
+    public var outerEntry: UnsafeRawPointer { memory.base + machine.outerEntry }
+    /// For `scode_instance.code`.
+    public var innerEntry: UnsafeRawPointer { memory.base + machine.innerEntry }
+    /// The machine code.
+    public var bytes: [UInt8] { machine.bytes }
+    public var address: UInt64 { UInt64(UInt(bitPattern: memory.base)) }
+
+    /// The machine code of the body, piece by piece: where a piece begins, and the instruction it serves; nil
+    /// from where the cold code begins, which serves all.
+    public var pieces: [(offset: Int, instruction: Int?)] {
+        machine.ranges.map { (Int($0.offset), Int($0.instruction)) } + [(machine.coldOffset, nil)]
+    }
+
+    /// What the context says of an observed exit of this code: the instruction, and the registers.
+    public func observed(_ context: scode_context) -> (instruction: UInt32, registers: RegisterFile) {
+        let offset = context.exit_site &- address
+        guard let site = site(returningTo: offset) else { return (0, RegisterFile()) }
+        var file = RegisterFile(valid: observation.registers(fragment, at: Int(site.instruction)))
+        withUnsafeBytes(of: context.machine) { machine in
+            withUnsafeBytes(of: context.frame) { frame in
+                for register in file.valid.registers {
+                    switch allocation.location(register) {
+                    case .machine(let gpr):
+                        file.values[Int(register.number)] = machine.load(
+                            fromByteOffset: Int(gpr.rawValue) * 8, as: UInt64.self)
+                    case .slot(let slot):
+                        file.values[Int(register.number)] = frame.load(
+                            fromByteOffset: Int(slot) * 8, as: UInt64.self)
+                    case .nowhere:
+                        break
+                    }
+                }
+            }
+        }
+        return (site.instruction, file)
+    }
+
+    private func site(returningTo offset: UInt64) -> ExitSite? {
+        var low = 0
+        var high = machine.sites.count
+        while low < high {
+            let middle = (low + high) / 2
+            if UInt64(machine.sites[middle].returnOffset) < offset { low = middle + 1 } else { high = middle }
+        }
+        guard low < machine.sites.count, UInt64(machine.sites[low].returnOffset) == offset else { return nil }
+        return machine.sites[low]
+    }
+}

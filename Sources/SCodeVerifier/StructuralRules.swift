@@ -1,0 +1,284 @@
+import SCodeIR
+
+/// Rules that hold for each instruction by itself, reachable or not: V1 to V7 and V11.
+struct StructuralRules {
+    let code: FragmentCode
+    let regions: [Region]
+    let acceptor: Acceptor
+    /// Produces: what the acceptor makes of each macro call; valid when there are no diagnostics.
+    private(set) var macros: [MacroInstruction] = []
+    private(set) var diagnostics: [Diagnostic] = []
+
+    init(code: FragmentCode, regions: [Region], acceptor: Acceptor) {
+        self.code = code
+        self.regions = regions
+        self.acceptor = acceptor
+    }
+
+    mutating func check(isComplete: Bool) {
+        checkLimits()
+        checkParameters()
+        checkLabels()
+        resolveMacros()
+        for index in code.instructions.indices { checkInstruction(index) }
+        if isComplete { checkEnd() }
+    }
+
+    private mutating func report(
+        _ rule: VerifierRule, at index: Int?, _ message: String, _ suggestion: String? = nil
+    ) {
+        // A hostile module can break a rule in every instruction: enough is enough.
+        guard diagnostics.count < 100 else { return }
+        let range = index.map { code.sourceRange(at: $0) } ?? code.range
+        let place = range.line == 0 ? index.map { "instruction \($0): " } ?? "" : ""
+        diagnostics.append(
+            Diagnostic(.error, range, "\(place)\(message)", rule: rule, suggestion: suggestion))
+    }
+
+    // MARK: The fragment as a whole
+
+    private mutating func checkLimits() {
+        let limit = min(acceptor.instructionLimit, ProgramLimits.instructionsPerFragment)
+        if code.instructions.count > limit {
+            report(.limits, at: nil, "\(code.instructions.count) instructions; \(limit) are allowed")
+        }
+        if !code.sourceRanges.isEmpty, code.sourceRanges.count != code.instructions.count {
+            report(.limits, at: nil, "source positions are there for some instructions only")
+        }
+        for table in code.tables {
+            if table.labels.isEmpty { report(.limits, at: nil, "table '\(table.name)' is empty") }
+            if table.labels.count > ProgramLimits.tableEntries {
+                report(
+                    .limits, at: nil,
+                    "table '\(table.name)' has \(table.labels.count) entries; \(ProgramLimits.tableEntries) are allowed"
+                )
+            }
+        }
+    }
+
+    private mutating func checkParameters() {
+        if code.parameters.count > ProgramLimits.parameters {
+            report(
+                .limits, at: nil,
+                "\(code.parameters.count) parameters; \(ProgramLimits.parameters) are allowed")
+        }
+        var taken: RegisterSet = []
+        for register in acceptor.entryRegisters { taken.insert(register.register) }
+        for (index, parameter) in code.parameters.enumerated() {
+            checkMapped(parameter.register, at: nil)
+            if taken.contains(parameter.register) {
+                report(
+                    .parameters, at: nil,
+                    "parameter '\(parameter.name)' shares register \(parameter.register.name) with another value"
+                )
+            }
+            taken.insert(parameter.register)
+            switch parameter.defaultValue {
+            case .region(let region) where Int(region) >= regions.count:
+                report(.parameters, at: nil, "the default of parameter '\(parameter.name)' is no region")
+            case nil where index >= acceptor.suppliedArguments:
+                report(
+                    .parameters, at: nil,
+                    "parameter '\(parameter.name)' has no value: acceptor '\(acceptor.name)' supplies \(acceptor.suppliedArguments)",
+                    "give it a default: \(parameter.name): \(parameter.type.suffix) = 0")
+            case .region, .constant, nil:
+                break
+            }
+        }
+    }
+
+    private mutating func checkLabels() {
+        var places: Set<String> = []
+        for label in code.labels {
+            if Int(label.position) >= code.instructions.count {
+                report(
+                    .labels, at: nil, "label '\(label.name)' stands after the last instruction",
+                    "put an instruction behind it")
+            }
+            if !places.insert(label.name).inserted {
+                report(.labels, at: nil, "label '\(label.name)' is placed twice")
+            }
+        }
+        for table in code.tables {
+            for label in table.labels where Int(label) >= code.labels.count {
+                report(.labels, at: nil, "table '\(table.name)' lists a label that is placed nowhere")
+                break
+            }
+        }
+    }
+
+    private mutating func resolveMacros() {
+        for call in code.macroCalls {
+            if let macro = acceptor.macro(named: call.name) {
+                macros.append(macro)
+            } else {
+                // Reported where it is used; this keeps the indices in step.
+                macros.append(MacroInstruction(call.name, [], .refuse, meaning: ""))
+            }
+        }
+    }
+
+    private mutating func checkEnd() {
+        guard let last = code.instructions.last else {
+            report(.endOfFragment, at: nil, "fragment '\(code.name)' has no instruction")
+            return
+        }
+        let leaves: Bool
+        if last.opcode.operation == .macro {
+            leaves = Int(last.index) < macros.count && !macros[Int(last.index)].expansion.fallsThrough
+        } else {
+            leaves = last.opcode.effects.contains(.noFallThrough)
+        }
+        if !leaves {
+            let exits = acceptor.macros.filter { !$0.expansion.fallsThrough }.map(\.name)
+            report(
+                .endOfFragment, at: code.instructions.count - 1,
+                "control can run off the end of fragment '\(code.name)'",
+                exits.isEmpty ? nil : "end it with \(exits.joined(separator: " or "))")
+        }
+    }
+
+    // MARK: One instruction
+
+    private mutating func checkInstruction(_ index: Int) {
+        let instruction = code.instructions[index]
+        let opcode = instruction.opcode
+        guard opcode.isDefined else {
+            report(.operands, at: index, "'\(opcode.mnemonic)' is not in the opcode table")
+            return
+        }
+        if opcode.operation == .macro {
+            checkMacro(instruction, at: index)
+            return
+        }
+        checkUnusedFields(instruction, at: index)
+        for operand in opcode.operands {
+            switch operand {
+            case .destination:
+                checkMapped(instruction.rd, at: index)
+                if opcode.shape != .store { checkWritable(instruction.rd, at: index) }
+            case .source:
+                checkMapped(instruction.rs1, at: index)
+            case .source2:
+                checkMapped(instruction.rs2, at: index)
+            case .immediate:
+                checkImmediate(instruction, at: index)
+            case .symbol:
+                if Int(instruction.index) >= regions.count {
+                    report(.operands, at: index, "region \(instruction.index) is not declared")
+                }
+            case .label:
+                if Int(instruction.index) >= code.labels.count {
+                    report(.labels, at: index, "jumps to a label that is placed nowhere")
+                }
+            case .table:
+                if Int(instruction.index) >= code.tables.count {
+                    report(.labels, at: index, "jumps through a table that is not declared")
+                }
+            }
+        }
+    }
+
+    /// Fields that the opcode does not use are zero: no operand hides, and equal meaning is equal bytes.
+    private mutating func checkUnusedFields(_ instruction: Instruction, at index: Int) {
+        var expected = Instruction(instruction.opcode)
+        for operand in instruction.opcode.operands {
+            switch operand {
+            case .destination: expected.rd = instruction.rd
+            case .source: expected.rs1 = instruction.rs1
+            case .source2: expected.rs2 = instruction.rs2
+            case .immediate: expected.immediate = instruction.immediate
+            case .symbol:
+                expected.index = instruction.index
+                expected.immediate = instruction.immediate
+            case .label, .table: expected.index = instruction.index
+            }
+        }
+        if expected != instruction {
+            report(.operands, at: index, "'\(instruction.opcode.mnemonic)' has an operand that it does not take")
+        }
+    }
+
+    private mutating func checkImmediate(_ instruction: Instruction, at index: Int) {
+        let value = instruction.immediate
+        switch instruction.opcode.shape {
+        case .load, .store:
+            if Int32(exactly: value) == nil {
+                report(.operands, at: index, "offset \(value) does not fit 32 bits")
+            }
+        case .binary, .constant, .branch:
+            let type = instruction.opcode.type
+            if type.immediate(value) != value {
+                report(.operands, at: index, "constant \(value) does not fit type '\(type.suffix)'")
+            }
+        case .unary, .convert, .jump, .jumpTable, .macro:
+            break
+        }
+    }
+
+    private mutating func checkMapped(_ register: Register, at index: Int?) {
+        if !acceptor.registers.contains(register) {
+            report(
+                .registersMapped, at: index,
+                "register \(name(register)) is not mapped by acceptor '\(acceptor.name)'")
+        }
+    }
+
+    private mutating func checkWritable(_ register: Register, at index: Int) {
+        if acceptor.readOnlyRegisters.contains(register) {
+            report(
+                .readOnlyRegisters, at: index,
+                "register \(name(register)) is read-only for fragments of acceptor '\(acceptor.name)'",
+                "copy it to another register first")
+        }
+    }
+
+    private func name(_ register: Register) -> String {
+        let name = code.name(of: register)
+        return name == register.name ? name : "'\(name)' (\(register.name))"
+    }
+
+    // MARK: Macro-instructions
+
+    private mutating func checkMacro(_ instruction: Instruction, at index: Int) {
+        guard Int(instruction.index) < code.macroCalls.count else {
+            report(.macros, at: index, "macro call \(instruction.index) is not there")
+            return
+        }
+        if instruction != Instruction(instruction.opcode, index: instruction.index) {
+            report(.operands, at: index, "a macro-instruction has an operand that it does not take")
+        }
+        let call = code.macroCalls[Int(instruction.index)]
+        guard let macro = acceptor.macro(named: call.name) else {
+            let known = Array(Opcode.byMnemonic.keys) + acceptor.macros.map(\.name)
+            let near = Spelling.nearest(to: call.name, in: known).map { "did you mean '\($0)'?" }
+            let all = acceptor.macros.map(\.name).joined(separator: ", ")
+            report(
+                .macros, at: index,
+                "'\(call.name)' is neither an opcode nor a macro-instruction of acceptor '\(acceptor.name)'",
+                near ?? "the macro-instructions of '\(acceptor.name)' are: \(all)")
+            return
+        }
+        guard call.operands.count == macro.operands.count else {
+            report(
+                .macros, at: index,
+                "'\(call.name)' takes \(macro.operands.count) operands, not \(call.operands.count)")
+            return
+        }
+        for (operand, kind) in zip(call.operands, macro.operands) {
+            switch (operand, kind) {
+            case (.register(let register), .value):
+                checkMapped(register, at: index)
+            case (.register(let register), .result):
+                checkMapped(register, at: index)
+                checkWritable(register, at: index)
+            case (.immediate(let value), .value(let type)):
+                if type.immediate(value) != value {
+                    report(.macros, at: index, "constant \(value) does not fit type '\(type.suffix)'")
+                }
+            case (.immediate, .result):
+                report(.macros, at: index, "'\(call.name)' writes to this operand; a constant cannot be written")
+            }
+        }
+    }
+}

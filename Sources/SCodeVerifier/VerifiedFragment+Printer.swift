@@ -1,0 +1,30 @@
+import SCodeIR
+
+extension VerifiedFragment {
+    /// What the verifier knows, instruction by instruction: for `scodec --dump=facts`.
+    public func printedFacts() -> String {
+        var text = ""
+        for (index, instruction) in code.instructions.enumerated() {
+            let block = flow.blocks[Int(flow.blockOfInstruction[index])]
+            var facts: [String] = []
+            if !block.isReachable { facts.append("unreachable") }
+            let live = liveBefore[index].registers.map { code.name(of: $0) }
+            facts.append("live: \(live.isEmpty ? "-" : live.joined(separator: " "))")
+            if isBackward(instruction, at: index) { facts.append("backward: costs budget") }
+            if instruction.opcode.shape == .load || instruction.opcode.shape == .store {
+                switch accesses[index] {
+                case .unknown: facts.append("address unknown: guarded")
+                case .based(let region): facts.append("address from \(regions[Int(region)].name): guarded")
+                case .proved(let region, let offset):
+                    facts.append("proved: \(regions[Int(region)].name) + \(offset)")
+                }
+            }
+            let line = code.sourceRange(at: index).line
+            let name =
+                instruction.opcode.operation == .macro
+                ? code.macroCalls[Int(instruction.index)].name : instruction.opcode.mnemonic
+            text += "\(index)\(line == 0 ? "" : " (line \(line))") \(name): \(facts.joined(separator: "; "))\n"
+        }
+        return text
+    }
+}

@@ -1,0 +1,98 @@
+import SCodeIR
+
+/// What the verifier found out about a load or store.
+public enum AccessFact: Hashable, Sendable, BitwiseCopyable {
+    /// Nothing: the address may be anything.
+    case unknown
+    /// The address was computed from the base of this region; whether it is still inside is open.
+    case based(region: UInt8)
+    /// The access lies inside this region, at this offset from its base, whenever it is executed.
+    case proved(region: UInt8, offset: Int64)
+}
+
+/// A fragment that obeys every rule, with what was learned on the way. Only the verifier makes one.
+public final class VerifiedFragment: Sendable {
+    public let code: FragmentCode
+    public let regions: [Region]
+    public let acceptor: Acceptor
+    public let flow: ControlFlow
+    /// Per macro call of the fragment: what the acceptor makes of it.
+    public let macros: [MacroInstruction]
+    /// Per instruction: registers written on every path from the entry, before it is executed.
+    public let initialised: [RegisterSet]
+    /// Per instruction: registers whose value it or something after it may read.
+    public let liveBefore: [RegisterSet]
+    /// Per instruction: what is known of the address; `.unknown` for what is no load or store.
+    public let accesses: [AccessFact]
+
+    init(
+        code: FragmentCode, regions: [Region], acceptor: Acceptor, flow: ControlFlow,
+        macros: [MacroInstruction], initialised: [RegisterSet], liveBefore: [RegisterSet],
+        accesses: [AccessFact]
+    ) {
+        self.code = code
+        self.regions = regions
+        self.acceptor = acceptor
+        self.flow = flow
+        self.macros = macros
+        self.initialised = initialised
+        self.liveBefore = liveBefore
+        self.accesses = accesses
+    }
+
+    /// Words that an invocation passes: one per parameter, then one per entry register.
+    public var argumentCount: Int { code.parameters.count + acceptor.entryRegisters.count }
+
+    /// The registers that argument words go to, in order.
+    public var argumentRegisters: [Register] {
+        code.parameters.map(\.register) + acceptor.entryRegisters.map(\.register)
+    }
+
+    /// Whether executing instruction `index` may jump to itself or backward: that costs one of the budget
+    /// each time it is taken. A `jt` counts as backward when any entry of its table lies there.
+    public func isBackward(_ instruction: Instruction, at index: Int) -> Bool {
+        switch instruction.opcode.operation {
+        case .jump, .blt, .ble, .bgt, .bge, .beq, .bne:
+            return Int(code.labels[Int(instruction.index)].position) <= index
+        case .jumpTable:
+            return code.tables[Int(instruction.index)].labels.contains {
+                Int(code.labels[Int($0)].position) <= index
+            }
+        case .add, .sub, .mul, .div, .mod, .and, .or, .xor, .lsh, .rsh, .com, .not, .mov, .neg, .set,
+            .convert, .load, .store, .macro:
+            return false
+        }
+    }
+}
+
+/// Which registers can be observed when a fragment leaves.
+public enum RegisterObservation: Sendable, Hashable {
+    /// At an abort, those that the rest of the fragment could still have read; none at accept and refuse.
+    case live
+    /// All that had been written on every path. Costs registers and time; for debugging and for tests.
+    case all
+
+    /// The registers to be observed at an abort of, or a leave by, instruction `index`.
+    public func registers(_ fragment: VerifiedFragment, at index: Int) -> RegisterSet {
+        switch self {
+        case .live: fragment.liveBefore[index].intersection(fragment.initialised[index])
+        case .all: fragment.initialised[index]
+        }
+    }
+}
+
+/// A program all of whose fragments obey every rule. Only the verifier makes one.
+public struct VerifiedProgram: Sendable {
+    public let program: Program
+    public let acceptor: Acceptor
+    public let fragments: [VerifiedFragment]
+    /// What is allowed, but probably not meant.
+    public let warnings: [Diagnostic]
+
+    init(program: Program, acceptor: Acceptor, fragments: [VerifiedFragment], warnings: [Diagnostic]) {
+        self.program = program
+        self.acceptor = acceptor
+        self.fragments = fragments
+        self.warnings = warnings
+    }
+}

@@ -1,0 +1,78 @@
+import SCodeIR
+
+/// The verifier: the only way from `Program` to `VerifiedProgram`.
+///
+/// The rules, each a case of `VerifierRule` (V1 … V11), are checked in two passes over each fragment:
+/// `StructuralRules` looks at instructions one by one, unreachable ones too; `FlowRules` follows values along
+/// the control flow. Time is near linear in the size of the program.
+public enum Verifier {
+    /// - Parameters:
+    ///   - program: the code, from whatever source.
+    ///   - acceptor: who takes it.
+    ///   - incomplete: fragments that the parser could not read whole. They are held against the structural
+    ///     rules only, so that one run reports every mistake of a file.
+    /// - Returns: the verified program, with warnings, or every rule that was broken.
+    public static func verify(
+        _ program: Program, acceptor: Acceptor, incomplete: Set<Int> = []
+    ) -> (program: VerifiedProgram?, diagnostics: [Diagnostic]) {
+        var diagnostics: [Diagnostic] = []
+        checkRegions(program, acceptor, &diagnostics)
+        var fragments: [VerifiedFragment] = []
+        for (index, code) in program.fragments.enumerated() {
+            var structure = StructuralRules(code: code, regions: program.regions, acceptor: acceptor)
+            structure.check(isComplete: !incomplete.contains(index))
+            diagnostics += structure.diagnostics
+            guard structure.diagnostics.isEmpty, !incomplete.contains(index) else { continue }
+
+            var flow = FlowRules(
+                code: code, regions: program.regions, acceptor: acceptor, macros: structure.macros)
+            flow.check()
+            diagnostics += flow.diagnostics
+            if !flow.diagnostics.contains(where: { $0.severity == .error }) {
+                fragments.append(flow.verified())
+            }
+        }
+        if program.fragments.isEmpty, incomplete.isEmpty {
+            diagnostics.append(
+                Diagnostic(
+                    .error, .none, "the program has no fragment", rule: .limits,
+                    suggestion: "add one: fragment main() { accept 0 }"))
+        }
+        guard !diagnostics.contains(where: { $0.severity == .error }), incomplete.isEmpty else {
+            return (nil, diagnostics)
+        }
+        let verified = VerifiedProgram(
+            program: program, acceptor: acceptor, fragments: fragments, warnings: diagnostics)
+        return (verified, diagnostics)
+    }
+
+    private static func checkRegions(
+        _ program: Program, _ acceptor: Acceptor, _ diagnostics: inout [Diagnostic]
+    ) {
+        func report(_ rule: VerifierRule, _ message: String, _ suggestion: String? = nil) {
+            diagnostics.append(Diagnostic(.error, .none, message, rule: rule, suggestion: suggestion))
+        }
+        if program.regions.count > ProgramLimits.regions {
+            report(.limits, "\(program.regions.count) regions; \(ProgramLimits.regions) are allowed")
+        }
+        if program.fragments.count > ProgramLimits.fragments {
+            report(.limits, "\(program.fragments.count) fragments; \(ProgramLimits.fragments) are allowed")
+        }
+        for region in program.regions {
+            if !acceptor.policies.contains(region.policy) {
+                let offered = acceptor.policies.map(\.name).sorted().joined(separator: ", ")
+                report(
+                    .regions,
+                    "region '\(region.name)' is \(region.policy.name), which acceptor '\(acceptor.name)' does not offer",
+                    "it offers: \(offered)")
+            }
+            if region.size > 1 << 32 {
+                report(.limits, "region '\(region.name)' of \(region.size) bytes; 4 GiB are allowed")
+            }
+        }
+        var names: Set<String> = []
+        for fragment in program.fragments where !names.insert(fragment.name).inserted {
+            report(.limits, "two fragments are called '\(fragment.name)'")
+        }
+    }
+}

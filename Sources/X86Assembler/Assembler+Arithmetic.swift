@@ -1,0 +1,143 @@
+// Arithmetic and logic. The row's comment is the manual's line; a 64-bit operation has REX.W.
+
+/// The operations of the first rows of the opcode map. The raw value is their /digit, and bits 3 to 5 of
+/// their opcodes.
+public enum ALU: UInt8, CaseIterable, Sendable, BitwiseCopyable {
+    case add, or, adc, sbb, and, sub, xor, cmp
+
+    @inline(__always) var row: UInt8 { rawValue << 3 }
+}
+
+/// One operand, in group F7. The raw value is the /digit. `mul`, `imul`, `div`, `idiv` work on rdx:rax.
+public enum Unary: UInt8, CaseIterable, Sendable, BitwiseCopyable {
+    case not = 2, neg, mul, imul, div, idiv
+}
+
+/// Shifts and rotations. The raw value is the /digit.
+public enum Shift: UInt8, CaseIterable, Sendable, BitwiseCopyable {
+    case rol = 0, ror = 1, shl = 4, shr = 5, sar = 7
+}
+
+/// Counts of bits. The raw value is the opcode after F3 0F.
+public enum BitCount: UInt8, CaseIterable, Sendable, BitwiseCopyable {
+    case popcnt = 0xB8, tzcnt = 0xBC, lzcnt = 0xBD
+}
+
+extension Assembler {
+    // MARK: add or adc sbb and sub xor cmp
+
+    /// `op r, r`: row+01 /r
+    public mutating func alu(_ op: ALU, _ width: Width, _ destination: GPR, _ source: GPR) {
+        emit(Opcode(op.row | 0x01), width, reg: source, rm: destination)
+    }
+
+    /// `op r, m`: row+03 /r
+    public mutating func alu(_ op: ALU, _ width: Width, _ destination: GPR, _ source: Memory) {
+        emit(Opcode(op.row | 0x03), width, reg: destination, rm: source)
+    }
+
+    /// `op m, r`: row+01 /r
+    public mutating func alu(_ op: ALU, _ width: Width, _ destination: Memory, _ source: GPR) {
+        emit(Opcode(op.row | 0x01), width, reg: source, rm: destination)
+    }
+
+    /// `op r, imm`: 83 /digit ib, or 81 /digit id; the immediate is sign-extended to 64 bits
+    public mutating func alu(_ op: ALU, _ width: Width, _ destination: GPR, immediate: Int32) {
+        if let short = Int8(exactly: immediate) {
+            emit(Opcode(0x83), width, reg: op.rawValue, rm: destination, .ib(UInt8(bitPattern: short)))
+        } else {
+            emit(Opcode(0x81), width, reg: op.rawValue, rm: destination, .id(UInt32(bitPattern: immediate)))
+        }
+    }
+
+    /// `op m, imm`: 83 /digit ib, or 81 /digit id; the immediate is sign-extended to 64 bits
+    public mutating func alu(_ op: ALU, _ width: Width, _ destination: Memory, immediate: Int32) {
+        if let short = Int8(exactly: immediate) {
+            emit(Opcode(0x83), width, reg: op.rawValue, rm: destination, .ib(UInt8(bitPattern: short)))
+        } else {
+            emit(Opcode(0x81), width, reg: op.rawValue, rm: destination, .id(UInt32(bitPattern: immediate)))
+        }
+    }
+
+    /// `test r, r`: 85 /r
+    public mutating func test(_ width: Width, _ left: GPR, _ right: GPR) {
+        emit(Opcode(0x85), width, reg: right, rm: left)
+    }
+
+    /// `test r, imm`: F7 /0 id; the immediate is sign-extended to 64 bits
+    public mutating func test(_ width: Width, _ left: GPR, immediate: Int32) {
+        emit(Opcode(0xF7), width, reg: 0, rm: left, .id(UInt32(bitPattern: immediate)))
+    }
+
+    // MARK: Multiplication and division
+
+    /// `imul r, r`: 0F AF /r
+    public mutating func imul(_ width: Width, _ destination: GPR, _ source: GPR) {
+        emit(Opcode(0x0F, 0xAF), width, reg: destination, rm: source)
+    }
+
+    /// `imul r, m`: 0F AF /r
+    public mutating func imul(_ width: Width, _ destination: GPR, _ source: Memory) {
+        emit(Opcode(0x0F, 0xAF), width, reg: destination, rm: source)
+    }
+
+    /// `imul r, r, imm`: 6B /r ib, or 69 /r id
+    public mutating func imul(_ width: Width, _ destination: GPR, _ source: GPR, immediate: Int32) {
+        if let short = Int8(exactly: immediate) {
+            emit(Opcode(0x6B), width, reg: destination, rm: source, .ib(UInt8(bitPattern: short)))
+        } else {
+            emit(Opcode(0x69), width, reg: destination, rm: source, .id(UInt32(bitPattern: immediate)))
+        }
+    }
+
+    /// `op r`: F7 /digit
+    public mutating func unary(_ op: Unary, _ width: Width, _ operand: GPR) {
+        emit(Opcode(0xF7), width, reg: op.rawValue, rm: operand)
+    }
+
+    /// `op m`: F7 /digit
+    public mutating func unary(_ op: Unary, _ width: Width, _ operand: Memory) {
+        emit(Opcode(0xF7), width, reg: op.rawValue, rm: operand)
+    }
+
+    /// `cdq`, `cqo`: 99. The sign of rax into all of rdx.
+    public mutating func signExtendRaxIntoRdx(_ width: Width) {
+        guard buffer.reserve() else { return }
+        if width == .w64 { buffer.put(0x48 as UInt8) }
+        buffer.put(0x99 as UInt8)
+    }
+
+    // MARK: Shifts
+
+    /// `op r, cl`: D3 /digit. The processor takes the count modulo the width.
+    public mutating func shiftByCL(_ op: Shift, _ width: Width, _ operand: GPR) {
+        emit(Opcode(0xD3), width, reg: op.rawValue, rm: operand)
+    }
+
+    /// `op m, cl`: D3 /digit
+    public mutating func shiftByCL(_ op: Shift, _ width: Width, _ operand: Memory) {
+        emit(Opcode(0xD3), width, reg: op.rawValue, rm: operand)
+    }
+
+    /// `op r, imm8`: C1 /digit ib
+    public mutating func shift(_ op: Shift, _ width: Width, _ operand: GPR, by count: UInt8) {
+        emit(Opcode(0xC1), width, reg: op.rawValue, rm: operand, .ib(count))
+    }
+
+    /// `op m, imm8`: C1 /digit ib
+    public mutating func shift(_ op: Shift, _ width: Width, _ operand: Memory, by count: UInt8) {
+        emit(Opcode(0xC1), width, reg: op.rawValue, rm: operand, .ib(count))
+    }
+
+    // MARK: Bits
+
+    /// `op r, r`: F3 0F op /r
+    public mutating func count(_ op: BitCount, _ width: Width, _ destination: GPR, _ source: GPR) {
+        emit(Opcode(0xF3, 0x0F, op.rawValue), width, reg: destination, rm: source)
+    }
+
+    /// `bswap r`: 0F C8+r
+    public mutating func bswap(_ width: Width, _ operand: GPR) {
+        _ = emit(Opcode(0x0F, 0xC8), width, plus: operand)
+    }
+}

@@ -1,0 +1,107 @@
+import ArgumentParser
+import SCode
+
+/// The arguments that every command on a program takes.
+struct SourceOptions: ParsableArguments {
+    @Argument(help: "A .scode or .sco file, or '-' for standard input.")
+    var file: String
+
+    @Option(help: "The acceptor to verify against; default: the one that the file names, else plain.")
+    var acceptor: String?
+
+    @Option(help: ArgumentHelp("Print what a stage of the compiler makes of it.", valueName: "stage"))
+    var dump: Stage?
+}
+
+/// A program as it was read, before anybody has verified it.
+struct Source {
+    var fileName: String
+    var text: SourceText?
+    var raw: String
+    var program: Program
+    var diagnostics: [Diagnostic] = []
+    var incomplete: Set<Int> = []
+
+    /// Reads a text or, when it begins with the magic number, a binary module.
+    init(_ path: String) throws {
+        fileName = path == "-" ? "<stdin>" : path
+        let bytes = try Terminal.read(path)
+        if bytes.starts(with: Program.moduleMagic) {
+            raw = ""
+            do { program = try Program(decoding: bytes) } catch {
+                Terminal.message("\(fileName): error: \(error)")
+                throw ExitCode.diagnostics
+            }
+            return
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            Terminal.message("\(fileName): error: neither a binary module nor UTF-8 text")
+            throw ExitCode.diagnostics
+        }
+        raw = text
+        self.text = SourceText(text)
+        let parsed = parse(text)
+        program = parsed.program
+        diagnostics = parsed.diagnostics
+        incomplete = parsed.fragmentsWithErrors
+    }
+
+    func report(_ diagnostics: [Diagnostic]) {
+        guard !diagnostics.isEmpty else { return }
+        let renderer = DiagnosticRenderer(
+            source: text, fileName: fileName, usesColour: Terminal.usesColour(2))
+        Terminal.message(renderer.render(diagnostics))
+    }
+
+    /// Verifies; every mistake goes to standard error.
+    func verify(_ acceptorName: String?) throws -> VerifiedProgram {
+        let name = acceptorName ?? program.acceptorName ?? "plain"
+        guard let acceptor = Acceptor.standard.first(where: { $0.name == name }) else {
+            let known = Acceptor.standard.map(\.name).joined(separator: ", ")
+            Terminal.message("\(fileName): error: there is no acceptor '\(name)'; known: \(known)")
+            throw ExitCode.diagnostics
+        }
+        let (verified, broken) = Verifier.verify(program, acceptor: acceptor, incomplete: incomplete)
+        report((diagnostics + broken).sorted { ($0.range.line, $0.range.column) < ($1.range.line, $1.range.column) })
+        guard let verified, !diagnostics.contains(where: { $0.severity == .error }) else {
+            let count = (diagnostics + broken).filter { $0.severity == .error }.count
+            Terminal.message("\(count) error\(count == 1 ? "" : "s")")
+            throw ExitCode.diagnostics
+        }
+        return verified
+    }
+}
+
+extension VerifiedProgram {
+    /// The fragment of that name, or the first.
+    func fragment(named name: String?, in fileName: String) throws -> VerifiedFragment {
+        if let name {
+            if let found = fragments.first(where: { $0.code.name == name }) { return found }
+            let all = fragments.map(\.code.name)
+            let near = Spelling.nearest(to: name, in: all).map { "; did you mean '\($0)'?" } ?? ""
+            Terminal.message(
+                "\(fileName): error: there is no fragment '\(name)'\(near) (there are: \(all.joined(separator: ", ")))")
+            throw ExitCode.diagnostics
+        }
+        guard let first = fragments.first else { throw ExitCode.diagnostics }
+        return first
+    }
+}
+
+/// Prints the product of a stage, for every fragment.
+func dump(_ stage: Stage, _ source: Source, _ acceptor: String?) throws {
+    switch stage {
+    case .tokens: Terminal.write(dumpTokens(source.raw))
+    case .ir: Terminal.write(source.program.printed())
+    case .facts, .vcode, .regalloc, .asm:
+        for fragment in try source.verify(acceptor).fragments {
+            Terminal.write("fragment \(fragment.code.name)\n")
+            switch stage {
+            case .facts: Terminal.write(fragment.printedFacts())
+            case .vcode: Terminal.write(CompilerDump.vcode(fragment))
+            case .regalloc: Terminal.write(CompilerDump.allocation(fragment))
+            case .tokens, .ir, .asm: Terminal.write(try Listing(fragment, source.text).text)
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+import SCode
+
+/// A small machine in which the same program is run by both engines, from the same state.
+final class TestMachine {
+    static let regions = [
+        Region(name: "data", policy: .physical, isWritable: true, size: 64),
+        Region(name: "fixed", policy: .physical, isWritable: false, size: 40),
+        Region(name: "pinned", policy: .static, isWritable: true, size: 64),
+        Region(name: "paged", policy: .virtual, isWritable: true, size: 0x3000),
+    ]
+
+    static let mix: @convention(c) (UInt8, Int16, UInt32, Int64) -> Int32 = { a, b, c, d in
+        Int32(truncatingIfNeeded: Int64(a) &* 31 &+ Int64(b) &* 17 ^ Int64(c) &+ d)
+    }
+    static let void: @convention(c) (UInt64) -> Void = { _ in }
+    static let many: @convention(c) (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) -> UInt64 = {
+        ($0 &* 3) ^ ($1 &* 5) ^ ($2 &* 7) ^ ($3 &* 11) ^ ($4 &* 13) ^ ($5 &* 17)
+    }
+
+    static let acceptor = Acceptor(
+        name: "test", suppliedArguments: 1,
+        macros: [
+            MacroInstruction("accept", [.value(.ul)], .accept, meaning: ""),
+            MacroInstruction("refuse", [], .refuse, meaning: ""),
+            MacroInstruction("s_sub", [.value(.ul)], .subSchedule, meaning: ""),
+            MacroInstruction(
+                "h_mix", [.result(.i), .value(.uc), .value(.s), .value(.u), .value(.l)],
+                .hostCall(
+                    HostFunction(
+                        parameters: [.uint8, .int16, .uint32, .int64], result: .int32,
+                        address: unsafeBitCast(mix, to: UnsafeRawPointer.self))), meaning: ""),
+            MacroInstruction(
+                "h_void", [.value(.c)],
+                .hostCall(
+                    HostFunction(
+                        parameters: [.uint64], result: nil,
+                        address: unsafeBitCast(void, to: UnsafeRawPointer.self))), meaning: ""),
+            MacroInstruction(
+                "h_many", [.result(.ul)] + Array(repeating: .value(.ul), count: 5) ,
+                .hostCall(
+                    HostFunction(
+                        parameters: Array(repeating: .uint64, count: 5), result: .uint64,
+                        address: unsafeBitCast(many, to: UnsafeRawPointer.self),
+                        userData: UnsafeMutableRawPointer(bitPattern: 0x1234_5678))), meaning: ""),
+        ], budget: 50, depth: 3)
+
+    private let memory = PhysicalMemory(size: 16 * 4096)
+    private let host = UnsafeMutableRawPointer.allocate(byteCount: 512, alignment: 16)
+
+    deinit { host.deallocate() }
+
+    /// Pages 0 directory, 1 and 2 tables; then frames. Some pages are missing, read-only or the kernel's.
+    func reset(_ seed: UInt64) {
+        for offset in 0..<512 { host.storeBytes(of: UInt8(truncatingIfNeeded: offset &* 37 &+ Int(seed & 0xff)), toByteOffset: offset, as: UInt8.self) }
+        memory.base.initializeMemory(as: UInt8.self, repeating: 0, count: memory.size)
+        for offset in 3 * 4096..<memory.size { memory.base.storeBytes(of: UInt8(truncatingIfNeeded: offset &* 11), toByteOffset: offset, as: UInt8.self) }
+        func set(_ table: Int, _ index: Int, _ value: UInt32) {
+            memory.base.storeBytes(of: value, toByteOffset: table * 4096 + index * 4, as: UInt32.self)
+        }
+        set(0, 0, 0x1000 | 7)
+        set(0, 1, 0x2000 | 7)
+        set(0, 1023, 0x2000 | 7)
+        set(1, 0, 5 << 12 | 7)
+        set(1, 1, 4 << 12 | 7)
+        set(1, 2, 9 << 12 | 7)
+        set(1, 3, 6 << 12 | (seed & 1 == 0 ? 5 : 7))  // read-only, or not
+        set(1, 4, 7 << 12 | (seed & 2 == 0 ? 3 : 7))  // the kernel's, or not
+        set(1, 1023, 8 << 12 | 7)
+        set(2, 0, 10 << 12 | 7)
+        set(2, 1023, UInt32(seed & 4 == 0 ? 0xff << 12 : 11 << 12) | 7)  // a frame that is not there, or is
+    }
+
+    /// Everything that a run leaves behind.
+    struct State: Equatable {
+        var exit: Exit
+        var budget: UInt64
+        var registers: RegisterFile
+        var leftIn: Int
+        var memory: [UInt8]
+    }
+
+    func run(
+        _ fragments: [VerifiedFragment], seed: UInt64, engine: EngineKind, observing: RegisterObservation, tlb: Bool
+    ) throws -> State {
+        reset(seed)
+        let space = AddressSpace(memory: memory, directory: 0, usesTLB: tlb)
+        let window: UInt64 = 1 << 32
+        let bindings: [RegionBinding] = [
+            .physical(base: window + 0x100, host: host, size: 64, writable: true),
+            .physical(base: window + 0x140, host: host + 64, size: 40, writable: false),
+            .physical(base: window + 0x1000, host: host + 128, size: 64, writable: true),
+            .virtual(base: 0x1000, size: 0x3000),
+        ]
+        var installed: [Fragment] = []
+        for (index, code) in fragments.enumerated() {
+            let fragment = try Fragment(
+                code, regions: bindings, space: space, slotCount: 4, engine: engine, observing: observing)
+            fragment.owner = index
+            installed.append(fragment)
+        }
+        // Each calls those after it, and the last the first: depth and budget must end that.
+        for (index, fragment) in installed.enumerated() {
+            fragment.setSlot(1, installed[(index + 1) % installed.count])
+            fragment.setSlot(2, installed[installed.count - 1])
+            if seed & 8 == 0 { fragment.setSlot(3, fragment) }
+        }
+        let invocation = installed[0].invoke(arguments: seed & 16 == 0 ? [] : [seed &* 0x9e37_79b9_7f4a_7c15])
+        var bytes = [UInt8](UnsafeRawBufferPointer(start: host, count: 512))
+        bytes += UnsafeRawBufferPointer(start: memory.base, count: memory.size)
+        return State(
+            exit: invocation.exit, budget: invocation.remainingBudget, registers: invocation.registers,
+            leftIn: invocation.leftIn.owner, memory: bytes)
+    }
+}
