@@ -120,7 +120,8 @@ import Testing
             Code.firstSlot,
             [
                 .scheduler(
-                    "one", turns, [.task("a", [.run(6 * ms), .sleep(4 * ms), .run(1 * ms)]), .task("b", [.run(6 * ms)])]),
+                    "one", turns,
+                    [.task("a", [.run(6 * ms), .sleep(4 * ms), .run(1 * ms)]), .task("b", [.run(6 * ms)])]),
                 .scheduler("two", Code.first, [.task("c", [.run(9 * ms)]), .task("d", [.run(2 * ms)])]),
             ]
         ).run()
@@ -133,7 +134,9 @@ import Testing
 
     @Test func halvesForTwoUsers() throws {
         let turns = try Examples.fragment("round-robin.scode")
-        let many = (1...5).map { Scenario.Child.task("b\($0)", loops: nil, [.run(300_000), .sleep(500_000)]) }
+        let many = (1...5).map {
+            Scenario.Child.task("b\($0)", loops: nil, [.run(300_000), .sleep(500_000)])
+        }
         let timeline = try Scenario.with(
             try Examples.fragment("two-users.scode"),
             [

@@ -7,8 +7,7 @@ extension Machine {
             try begin(id)
         } catch {
             report("cannot begin: \(error)", id)
-            environments.end(id)
-            unfinished -= 1
+            cancel(id)
         }
     }
 
@@ -37,10 +36,15 @@ extension Machine {
             if environments[id].hasBegun {
                 leave(id)
             } else {
-                environments.end(id)
-                unfinished -= 1
+                cancel(id)
             }
         }
+    }
+
+    private func cancel(_ id: Int) {
+        environments.end(id)
+        recorder.cancel(environments[id].node, at: clock.now)
+        unfinished -= 1
     }
 
     private func leave(_ id: Int) {
@@ -111,7 +115,8 @@ extension Machine {
         case .run(let time): environments[id].burst = time
         case .sleep(let time): if time > 0 { sleep(id, until: clock.now.adding(time)) }
         case .timer(let name, let period):
-            let end = applications[application].synchronisation.period(name, of: period, by: id, now: clock.now)
+            let end = applications[application].synchronisation.period(
+                name, of: period, by: id, now: clock.now)
             if end > clock.now { sleep(id, until: end) }
         case .yield: isRevoked = true
         case .lock(let name): apply(applications[application].synchronisation.lock(name, by: id), to: id)

@@ -161,12 +161,14 @@ public final class Machine {
         if steps == limits.steps {
             isStopped = true
             recorder.incident(
-                "the simulation was stopped after \(limits.steps) steps", node: nil, at: clock.now)
+                "the simulation was stopped after \(limits.steps) steps", node: nil, at: clock.now,
+                always: true)
         }
     }
 
     /// Notes that something went wrong in an environment, or in a scheduler's fragment.
-    func report(_ message: String, _ environment: Int) {
-        recorder.incident(message, node: environments[environment].node, at: clock.now)
+    /// - Parameter always: kept even if there have been many different ones.
+    func report(_ message: String, _ environment: Int, always: Bool = false) {
+        recorder.incident(message, node: environments[environment].node, at: clock.now, always: always)
     }
 }
