@@ -1,0 +1,154 @@
+/// What the machine runs: something that has pages and, when it is an application's task, gets the processor.
+/// Schedulers are environments too; their fragments run in their address spaces.
+struct Environment {
+    /// Exposed to fragments, by raw value.
+    enum Status: UInt32 {
+        /// Nobody: has not begun yet, or has ended.
+        case free = 0
+        /// Wants the processor, or has it.
+        case runnable = 1
+        /// Waits for time to pass.
+        case sleeping = 2
+        /// Waits for another environment. Also schedulers, which have nothing to run in this machine.
+        case blocked = 3
+    }
+
+    /// Position in the table, from 1. The node of the timeline has the number before: `node`.
+    let id: Int
+    let name: String
+    let isScheduler: Bool
+    /// The id of the scheduler above; 0: none.
+    var parent: Int
+    let priority: Int
+    /// What it is entitled to, in thousandths of its parent's time; 0: not stated.
+    let weight: UInt32
+
+    fileprivate(set) var status = Status.free
+    fileprivate(set) var ticks: UInt64 = 0
+    fileprivate(set) var hasBegun = false
+    fileprivate(set) var hasEnded = false
+    fileprivate(set) var pageTable: PageTable?
+
+    /// Nanoseconds of processor time until its next action.
+    var burst: UInt64 = 0
+    /// Counts its sleeps, so that a timeout of an earlier one is not taken for the present one's.
+    var sleepToken: UInt64 = 0
+
+    init(id: Int, name: String, isScheduler: Bool, parent: Int, priority: Int = 0, weight: UInt32 = 0) {
+        self.id = id
+        self.name = name
+        self.isScheduler = isScheduler
+        self.parent = parent
+        self.priority = priority
+        self.weight = weight
+    }
+
+    /// The index in `Timeline.nodes`.
+    var node: Int { id - 1 }
+}
+
+/// All environments, by id, and what is exposed of them.
+struct EnvironmentTable {
+    /// The virtual page at which every environment finds the one page of its own.
+    static let ownPage = 1
+
+    private(set) var all: [Environment] = [
+        Environment(id: 0, name: "idle", isScheduler: false, parent: 0)
+    ]
+    private(set) var runnableCount = 0
+    private let pages: PhysicalPages
+    private let exposed: ExposedState
+
+    init(pages: PhysicalPages, exposed: ExposedState) {
+        self.pages = pages
+        self.exposed = exposed
+    }
+
+    subscript(id: Int) -> Environment {
+        _read { yield all[id] }
+        _modify { yield &all[id] }
+    }
+
+    /// Whether there is such an id, besides that of idle.
+    func contains(_ id: UInt64) -> Bool { id > 0 && id < UInt64(all.count) }
+
+    /// Gives the next id to an environment that is to begin later.
+    mutating func add(name: String, isScheduler: Bool, parent: Int, priority: Int = 0, weight: UInt32 = 0) -> Int {
+        let id = all.count
+        all.append(
+            Environment(
+                id: id, name: name, isScheduler: isScheduler, parent: parent, priority: priority, weight: weight))
+        exposed.setMachine(ExposedState.MachineField.environments, UInt32(truncatingIfNeeded: all.count))
+        return id
+    }
+
+    /// Brings an environment to life: an address space and a page of its own. Nothing is left of it when
+    /// there is no memory for that.
+    mutating func begin(_ id: Int) throws(MachineError) {
+        let table = try PageTable(pages: pages, owner: id)
+        do throws(MachineError) {
+            let own = try pages.allocate(owner: id)
+            defer { pages.release(own) }  // from here on the page table holds it
+            try table.map(Self.ownPage, to: own, writable: true)
+        } catch {
+            table.destroy()
+            throw error
+        }
+        all[id].pageTable = table
+        all[id].hasBegun = true
+        exposed.set(id, ExposedState.EnvironmentField.id, UInt32(truncatingIfNeeded: id))
+        exposed.set(id, ExposedState.EnvironmentField.priority, Int32(truncatingIfNeeded: all[id].priority))
+        setParent(id, all[id].parent)
+        setStatus(id, all[id].isScheduler ? .blocked : .runnable)
+        exposePages(id)
+    }
+
+    /// Ends an environment, and frees its pages. Its ticks stay to be read; its id is not used again.
+    mutating func end(_ id: Int) {
+        setStatus(id, .free)
+        all[id].pageTable?.destroy()
+        all[id].pageTable = nil
+        all[id].hasEnded = true
+        all[id].burst = 0
+        exposePages(id)
+    }
+
+    mutating func setStatus(_ id: Int, _ status: Environment.Status) {
+        if all[id].status == .runnable { runnableCount -= 1 }
+        if status == .runnable { runnableCount += 1 }
+        all[id].status = status
+        exposed.set(id, ExposedState.EnvironmentField.status, status.rawValue)
+    }
+
+    mutating func setParent(_ id: Int, _ parent: Int) {
+        all[id].parent = parent
+        exposed.set(id, ExposedState.EnvironmentField.owner, UInt32(truncatingIfNeeded: parent))
+    }
+
+    /// Charges timer interrupts to the environment that was running, and to the schedulers above it.
+    mutating func charge(_ ticks: UInt64, to id: Int) {
+        guard ticks > 0 else { return }
+        var next = id
+        repeat {
+            all[next].ticks = all[next].ticks.adding(ticks)
+            exposed.set(next, ExposedState.EnvironmentField.ticks, all[next].ticks)
+            next = all[next].parent
+        } while next != 0
+    }
+
+    /// Brings the exposed count of an environment's pages up to date.
+    func exposePages(_ id: Int) {
+        exposed.set(
+            id, ExposedState.EnvironmentField.pages, UInt32(truncatingIfNeeded: pages.ownedCount(id)))
+    }
+
+    /// Whether an environment lies below a scheduler, at whatever depth.
+    func isBelow(_ id: Int, _ scheduler: Int) -> Bool {
+        var next = all[id].parent
+        while next != 0 {
+            if next == scheduler { return true }
+            next = all[next].parent
+        }
+        return false
+    }
+}

@@ -1,0 +1,68 @@
+import SCode
+
+/// Read-only state of the kernel, kept in physical memory where fragments read it without asking: the
+/// `machine` and the `environments` region. (`children` is each scheduler's own: see `ChildTable`.)
+///
+/// All numbers are little-endian. Layouts only ever grow at the end.
+final class ExposedState {
+    /// Names under which fragments declare the regions.
+    enum RegionName {
+        static let machine = "machine"
+        static let environments = "environments"
+        static let children = "children"
+        static let all: Set<String> = [machine, environments, children]
+    }
+
+    /// `struct machine { time: ul, tick: ul, quantum: ul, seed: ul, environments: u }`, times in nanoseconds.
+    enum MachineField {
+        static let time = 0
+        static let tick = 8
+        static let quantum = 16
+        static let seed = 24
+        /// One more than the highest id of an environment.
+        static let environments = 32
+    }
+
+    /// `struct environment { id: u, status: u, ticks: ul, page_faults: u, pages: u, owner: u, priority: i }`;
+    /// the entry of an environment is at its id. Entry 0 counts the ticks for which the processor was idle.
+    enum EnvironmentField {
+        static let id = 0
+        /// A `Environment.Status`.
+        static let status = 4
+        /// Timer interrupts that found it running; of a scheduler: it, or anything below it.
+        static let ticks = 8
+        static let pageFaults = 16
+        /// Pages of physical memory that it owns.
+        static let pages = 20
+        /// The scheduler above, by id; 0: none.
+        static let owner = 24
+        /// Nice value: -20 to 19, smaller is more important.
+        static let priority = 28
+        static let size = 32
+    }
+
+    /// The table has room for all environments and schedulers of the largest scenario, so that a fragment
+    /// may declare it that large whatever the scenario.
+    static let environmentCapacity = 8192
+
+    let machine: Frame
+    let environments: Frame
+    private let pages: PhysicalPages
+
+    init(pages: PhysicalPages) throws(MachineError) {
+        self.pages = pages
+        machine = try pages.allocate(owner: 0)
+        environments = try pages.allocate(
+            Frame.pages(holding: Self.environmentCapacity * EnvironmentField.size), owner: 0)
+    }
+
+    func setMachine<Value: FixedWidthInteger & BitwiseCopyable>(_ field: Int, _ value: Value) {
+        pages.address(machine).storeBytes(of: value.littleEndian, toByteOffset: field, as: Value.self)
+    }
+
+    func set<Value: FixedWidthInteger & BitwiseCopyable>(_ environment: Int, _ field: Int, _ value: Value) {
+        guard (0..<Self.environmentCapacity).contains(environment) else { return }
+        pages.address(environments).storeBytes(
+            of: value.littleEndian, toByteOffset: environment * EnvironmentField.size + field, as: Value.self)
+    }
+}

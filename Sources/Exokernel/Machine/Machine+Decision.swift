@@ -1,0 +1,141 @@
+import SCode
+
+/// Who gets the processor.
+extension Machine {
+    /// How a scheduler's fragment answered.
+    private enum Verdict {
+        /// A runnable environment below whoever accepted.
+        case environment(Int, by: Int)
+        case refused
+        /// The fragment of `scheduler` failed.
+        case failed(scheduler: Int, message: String, reason: AbortReason?)
+    }
+
+    private struct Choice {
+        var environment: Int
+        var byDefault: Bool
+    }
+
+    /// Takes the processor from whoever has it, and gives it to whom the schedulers choose. Somebody is
+    /// runnable.
+    func decide() {
+        isRevoked = false
+        exposed.setMachine(ExposedState.MachineField.time, clock.now)
+        for (_, installed) in downloaded { installed.fragment.setTick(clock.ticks) }
+        for (_, installed) in defaults { installed.fragment.setTick(clock.ticks) }
+
+        var budgetUsed: UInt64 = 0
+        let previous = running
+        let choice = choose(&budgetUsed)
+        running = choice?.environment
+        if let previous, previous != running {
+            recorder.change(environments[previous].node, to: .runnable, at: clock.now)
+        }
+        if let running { recorder.change(environments[running].node, to: .running, at: clock.now) }
+        timeouts.armQuantum(end: clock.now.adding(scenario.machine.quantum))
+        recorder.decision(
+            Timeline.Decision(
+                time: clock.now, chosen: choice.map { environments[$0.environment].node },
+                byDefault: choice?.byDefault ?? true, budgetUsed: budgetUsed))
+    }
+
+    private func choose(_ budgetUsed: inout UInt64) -> Choice? {
+        let root = tree.root
+        guard let fragment = activeFragment(of: root) else { return firstRunnable(below: root) }
+        switch ask(fragment, &budgetUsed) {
+        case .environment(let id, let scheduler):
+            return Choice(environment: id, byDefault: downloaded[scheduler] == nil)
+        case .failed(let scheduler, let message, let reason):
+            report(message, scheduler)
+            let choice = chooseByDefault(below: scheduler, &budgetUsed) ?? firstRunnable(below: root)
+            // Whoever ran out of budget may have been robbed of it by a scheduler below.
+            if reason != .budgetExhausted || !hasFragmentBelow(scheduler) { countFailure(of: scheduler) }
+            return choice
+        case .refused:
+            // The root is to blame if the default, asking the same schedulers below, finds somebody.
+            if downloaded[root] != nil, let choice = chooseByDefault(below: root, asking: true, &budgetUsed) {
+                report("refused although somebody could run", root)
+                countFailure(of: root)
+                return choice
+            }
+            report("refused by everyone", root)
+            return firstRunnable(below: root)
+        }
+    }
+
+    /// The default's choice among what lies below a scheduler whose fragment failed.
+    /// - Parameter asking: only what comes of asking the schedulers below.
+    private func chooseByDefault(
+        below scheduler: Int, asking: Bool = false, _ budgetUsed: inout UInt64
+    ) -> Choice? {
+        if downloaded[scheduler] != nil, let fragment = defaultFragment(of: scheduler) {
+            fragment.setTick(clock.ticks)
+            if case .environment(let id, _) = ask(fragment, &budgetUsed) {
+                return Choice(environment: id, byDefault: true)
+            }
+        }
+        return asking ? nil : firstRunnable(below: scheduler)
+    }
+
+    /// Asks no fragment: the next runnable environment by id, in turns, whatever scheduler it is below.
+    private func firstRunnable(below scheduler: Int) -> Choice? {
+        let cursor = defaultCursors[scheduler, default: 0]
+        let count = environments.all.count
+        for step in 1...max(1, count) {
+            let id = (cursor + step) % max(1, count)
+            guard environments[id].status == .runnable, environments.isBelow(id, scheduler) else { continue }
+            defaultCursors[scheduler] = id
+            return Choice(environment: id, byDefault: true)
+        }
+        return nil
+    }
+
+    /// Invokes a chain of fragments, and checks its answer.
+    private func ask(_ fragment: SchedulerFragment, _ budgetUsed: inout UInt64) -> Verdict {
+        let budget = scenario.machine.budget
+        let answer: SchedulerFragment.Answer
+        invocations += 1
+        if measuresInvocations {
+            let start = ContinuousClock.now
+            answer = fragment.invoke(budget: budget)
+            invocationTime += ContinuousClock.now - start
+        } else {
+            answer = fragment.invoke(budget: budget)
+        }
+        budgetUsed = budgetUsed.adding(answer.budgetUsed)
+
+        let scheduler = answer.scheduler
+        func failed(_ message: String, _ reason: AbortReason? = nil) -> Verdict {
+            .failed(scheduler: scheduler, message: message, reason: reason)
+        }
+        switch answer.outcome {
+        case .refuse: return .refused
+        case .abort(let reason, let line):
+            return failed("abort \(reason.name)" + (line > 0 ? " at line \(line)" : ""), reason)
+        case .accept(let value):
+            guard environments.contains(value) else { return failed("accepted for \(value), which does not exist") }
+            let id = Int(value)
+            guard environments.isBelow(id, scheduler) else {
+                return failed("accepted for '\(environments[id].name)', which is not below it")
+            }
+            guard environments[id].status == .runnable else {
+                return failed("accepted for '\(environments[id].name)', which is not runnable")
+            }
+            return .environment(id, by: scheduler)
+        }
+    }
+
+    private func hasFragmentBelow(_ scheduler: Int) -> Bool {
+        downloaded.keys.contains { environments.isBelow($0, scheduler) }
+    }
+
+    /// A fragment that fails again and again goes, and the default takes its place for good.
+    private func countFailure(of scheduler: Int) {
+        guard var installed = downloaded[scheduler] else { return }
+        installed.failures += 1
+        downloaded[scheduler] = installed
+        guard installed.failures >= limits.failures else { return }
+        report("detached after \(installed.failures) failures", scheduler)
+        remove(scheduler)
+    }
+}

@@ -1,0 +1,238 @@
+import SCode
+
+/// Fragments come and go.
+extension Machine {
+    /// Does what the scenario says is done at this moment. What cannot be done is an incident, and leaves
+    /// everything as it was.
+    func perform(_ event: Scenario.Event) {
+        guard let id = schedulers[event.node] else { return }
+        let what: String
+        do throws(MachineError) {
+            switch event.action {
+            case .remove:
+                what = "remove"
+                guard downloaded[id] != nil else { throw .hasNoFragment(event.node) }
+                remove(id)
+            case .install(let source, let data):
+                what = "install"
+                guard downloaded[id] == nil else { throw .hasFragment(event.node) }
+                try install(source, data: data, for: id)
+            case .replace(let source, let data):
+                what = "replace"
+                guard downloaded[id] != nil else { throw .hasNoFragment(event.node) }
+                try install(source, data: data, for: id)
+            }
+        } catch {
+            report("\(what) failed: \(error)", id)
+        }
+    }
+
+    /// Takes a fragment away, and its memory; the default takes its place.
+    func remove(_ id: Int) {
+        guard let old = downloaded.removeValue(forKey: id) else { return }
+        relink(id)
+        release(old, of: id)
+    }
+
+    /// Detaches a scheduler with its fragment. Its children go to the scheduler above.
+    public func detachScheduler(_ name: String) throws(MachineError) {
+        guard let id = schedulers[name] else { throw .unknownScheduler(name) }
+        let (children, parent) = try tree.detach(environments[id], environments: environments)
+        schedulers[name] = nil
+        remove(id)
+        if let old = defaults.removeValue(forKey: id) { release(old, of: id) }
+        // Those that have not begun move too.
+        for child in environments.all where child.parent == id {
+            environments.setParent(child.id, parent)
+            recorder.moveUnder(environments[parent].node, child.node)
+        }
+        for child in children { relink(child) }
+        relink(parent)
+        environments.end(id)
+        recorder.endScheduler(environments[id].node, at: clock.now)
+    }
+
+    /// Downloads a fragment for a scheduler, in place of the one that is there.
+    func install(
+        _ source: Scenario.FragmentSource, data: [Scenario.RegionData], for id: Int
+    ) throws(MachineError) {
+        let code = try downloads.fragment(source)
+        let old = downloaded[id]
+        let new = try build(code, path: source.path, data: data, for: id, keeping: old?.regions ?? [])
+        downloaded[id] = new
+        relink(id)
+        if let old { release(old, of: id, except: new) }
+        environments.exposePages(id)
+    }
+
+    /// Frees the memory of a fragment that nobody calls any more.
+    private func release(_ old: Installed, of id: Int, except new: Installed? = nil) {
+        let kept = Set(new?.regions.map(\.frame) ?? [])
+        for region in old.regions where region.isKernels || !kept.contains(region.frame) {
+            allocator(of: id, path: "")?.release(region)
+        }
+        environments.exposePages(id)
+    }
+
+    private func allocator(of id: Int, path: String) -> RegionAllocator? {
+        environments[id].pageTable.map {
+            RegionAllocator(physical: pages, pageTable: $0, owner: id, path: path)
+        }
+    }
+
+    // MARK: Linking
+
+    /// Puts the fragments of a scheduler and of those below it into the jump tables that lead to them.
+    func relink(_ id: Int) {
+        guard let node = tree[id] else { return }
+        for (slot, child) in node.slots.enumerated() {
+            let fragment = child == 0 ? nil : activeFragment(of: child)
+            downloaded[id]?.fragment.setSlot(slot, fragment)
+            defaults[id]?.fragment.setSlot(slot, fragment)
+        }
+        guard let parent = tree[node.parent], let slot = parent.slots.firstIndex(of: id) else { return }
+        let fragment = activeFragment(of: id)
+        downloaded[node.parent]?.fragment.setSlot(slot, fragment)
+        defaults[node.parent]?.fragment.setSlot(slot, fragment)
+    }
+
+    /// What decides for a scheduler: its own fragment, or the default.
+    /// - Returns: nil when there is no memory for the default.
+    func activeFragment(of id: Int) -> SchedulerFragment? {
+        downloaded[id]?.fragment ?? defaultFragment(of: id)
+    }
+
+    /// The default's fragment for a scheduler, made when it is first needed.
+    func defaultFragment(of id: Int) -> SchedulerFragment? {
+        if let known = defaults[id] { return known.fragment }
+        guard let node = tree[id] else { return nil }
+        do throws(MachineError) {
+            let source = DefaultScheduler.source(entries: node.entryLimit)
+            let code = try downloads.fragment(source)
+            let new = try build(code, path: source.path, data: [], for: id, keeping: [])
+            defaults[id] = new
+            for (slot, child) in node.slots.enumerated() where child != 0 {
+                new.fragment.setSlot(slot, activeFragment(of: child))
+            }
+            return new.fragment
+        } catch {
+            report("no default: \(error)", id)
+            return nil
+        }
+    }
+
+    // MARK: Building
+
+    /// Binds a fragment's regions to memory and makes it ready. On failure nothing has changed.
+    /// - Parameter old: regions of the fragment that it replaces. Memory under the same name and guard is
+    ///   kept, with what is in it.
+    private func build(
+        _ code: VerifiedFragment, path: String, data: [Scenario.RegionData], for id: Int,
+        keeping old: [RegionStorage]
+    ) throws(MachineError) -> Installed {
+        guard let node = tree[id], let allocator = allocator(of: id, path: path) else {
+            throw .unknownScheduler(environments[id].name)
+        }
+        try check(data, against: code.regions, path: path)
+        var regions: [RegionStorage] = []
+        var fresh: [RegionStorage] = []
+        var table: (frame: Frame, pages: Int)?
+        do throws(MachineError) {
+            for region in code.regions {
+                if let kept = old.first(where: { $0.canHold(region) }) {
+                    regions.append(kept)
+                    continue
+                }
+                let storage: RegionStorage
+                let others = old + fresh
+                switch region.name {
+                case ExposedState.RegionName.machine:
+                    storage = try allocator.kernelRegion(
+                        region, frame: exposed.machine, bytes: PhysicalMemory.pageSize, besides: others)
+                case ExposedState.RegionName.environments:
+                    storage = try allocator.kernelRegion(
+                        region, frame: exposed.environments,
+                        bytes: ExposedState.environmentCapacity * ExposedState.EnvironmentField.size,
+                        besides: others)
+                case ExposedState.RegionName.children:
+                    // A fragment for any number of children declares more than there are: show as much.
+                    if table == nil, region.size > UInt64(node.tableSize),
+                        region.size <= RegionAllocator.sizeLimit
+                    {
+                        let count = Frame.pages(holding: Int(region.size))
+                        table = (try pages.allocate(count, owner: id), count)
+                    }
+                    storage = try allocator.kernelRegion(
+                        region, frame: table?.frame ?? node.table,
+                        bytes: (table?.pages ?? node.tablePages) * PhysicalMemory.pageSize, besides: others)
+                default: storage = try allocator.ownRegion(region, besides: others)
+                }
+                fresh.append(storage)
+                regions.append(storage)
+            }
+            let fragment: SchedulerFragment
+            do throws(InstallFailure) {
+                fragment = try SchedulerFragment(
+                    code, regions: regions, memory: pages.memory, space: allocator.pageTable.space,
+                    scheduler: id, slots: node.slots.count, engine: engine)
+            } catch {
+                throw .installation(path: path, error)
+            }
+            // From here on nothing fails.
+            commit(regions, of: code, data: data, old: old, allocator: allocator)
+            if let table { moveChildTable(of: id, to: table) }
+            return Installed(fragment: fragment, regions: regions)
+        } catch {
+            for storage in fresh { allocator.release(storage) }
+            if let table { pages.release(table.frame, count: table.pages) }
+            throw error
+        }
+    }
+
+    /// Gives regions their contents and their rights.
+    private func commit(
+        _ regions: [RegionStorage], of code: VerifiedFragment, data: [Scenario.RegionData],
+        old: [RegionStorage], allocator: RegionAllocator
+    ) {
+        for (storage, region) in zip(regions, code.regions) where !storage.isKernels {
+            if case .virtual(let page) = storage.place {
+                for index in 0..<storage.pages {
+                    allocator.pageTable.protect(page + index, writable: region.isWritable)
+                }
+            }
+            if let bytes = data.first(where: { $0.region == region.name })?.bytes {
+                allocator.fill(storage, with: bytes)
+            } else if let previous = old.first(where: { $0.name == region.name && !$0.isKernels }),
+                previous.frame != storage.frame
+            {
+                allocator.copy(previous, to: storage)
+            }
+        }
+    }
+
+    /// The list of children moves to more pages. Nobody must look at the old ones any more.
+    private func moveChildTable(of id: Int, to table: (frame: Frame, pages: Int)) {
+        guard let node = tree[id] else { return }
+        if let stale = defaults.removeValue(forKey: id) { release(stale, of: id) }
+        tree.moveTable(of: id, to: table.frame, pages: table.pages)
+        // The fragment that is replaced may still show them virtually: they go when it does.
+        pages.release(node.table, count: node.tablePages)
+    }
+
+    private func check(
+        _ data: [Scenario.RegionData], against regions: [Region], path: String
+    ) throws(MachineError) {
+        for item in data {
+            guard let region = regions.first(where: { $0.name == item.region }) else {
+                throw .unknownRegion(path: path, region: item.region)
+            }
+            if ExposedState.RegionName.all.contains(item.region) {
+                throw .regionReadOnly(path: path, region: item.region)
+            }
+            if UInt64(item.bytes.count) > region.size {
+                throw .regionDataTooLarge(
+                    path: path, region: item.region, bytes: item.bytes.count, size: region.size)
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+/// What tasks do with the processor, and with one another.
+extension Machine {
+    /// Begins a task later than at the start. Without memory for it there is an incident, and no task.
+    func beginTask(_ id: Int) {
+        guard !environments[id].hasEnded else { return }
+        do throws(MachineError) {
+            try begin(id)
+        } catch {
+            report("cannot begin: \(error)", id)
+            environments.end(id)
+            unfinished -= 1
+        }
+    }
+
+    func begin(_ id: Int) throws(MachineError) {
+        try environments.begin(id)
+        do throws(MachineError) {
+            try tree.add(application: environments[id])
+        } catch {
+            environments.end(id)
+            throw error
+        }
+        recorder.begin(environments[id].node, .runnable, at: clock.now)
+    }
+
+    /// Ends a task, wherever it is; others go on with what it held.
+    func endTask(_ id: Int) {
+        guard let task = tasks[id] else { return }
+        let effect = applications[task.application].synchronisation.end(id, task.cursor.task)
+        leave(id)
+        apply(effect, to: id)
+    }
+
+    /// Ends what is left of an application.
+    func endApplication(_ index: Int) {
+        for id in applications[index].environments where !environments[id].hasEnded {
+            if environments[id].hasBegun {
+                leave(id)
+            } else {
+                environments.end(id)
+                unfinished -= 1
+            }
+        }
+    }
+
+    private func leave(_ id: Int) {
+        if running == id { stopRunning() }
+        tree.remove(application: environments[id])
+        environments.end(id)
+        recorder.end(environments[id].node, at: clock.now)
+        unfinished -= 1
+    }
+
+    func wake(_ id: Int) {
+        guard environments[id].status == .sleeping || environments[id].status == .blocked else { return }
+        environments.setStatus(id, .runnable)
+        recorder.change(environments[id].node, to: .runnable, at: clock.now)
+        recorder.wakeup(environments[id].node, at: clock.now)
+    }
+
+    /// The running environment gives the processor back; a decision follows.
+    private func stopRunning() {
+        running = nil
+        isRevoked = false
+    }
+
+    private func sleep(_ id: Int, until time: UInt64) {
+        environments[id].sleepToken += 1
+        timeouts.add(.wake(environment: id, token: environments[id].sleepToken), at: time)
+        environments.setStatus(id, .sleeping)
+        recorder.change(environments[id].node, to: .sleeping, at: clock.now)
+        stopRunning()
+    }
+
+    private func apply(_ effect: Synchronisation.Effect, to id: Int) {
+        if let complaint = effect.complaint { report(complaint, id) }
+        if effect.blocks {
+            environments.setStatus(id, .blocked)
+            recorder.change(environments[id].node, to: .blocked, at: clock.now)
+            stopRunning()
+        }
+        for other in effect.woken { wake(other) }
+    }
+
+    /// Lets the running environment do what takes no time, until it needs the processor or gives it up.
+    func continueTask(_ id: Int) {
+        guard var task = tasks[id] else { return }
+        if task.instant != clock.now {
+            task.instant = clock.now
+            task.stepsAtInstant = 0
+        }
+        while running == id, !isRevoked, !isStopped, environments[id].burst == 0 {
+            countStep()
+            task.stepsAtInstant += 1
+            if task.stepsAtInstant > limits.actionsPerInstant {
+                report("ended: \(limits.actionsPerInstant) actions without any time passing", id)
+                endTask(id)
+                break
+            }
+            switch task.cursor.next() {
+            case .turn: continue
+            case .finished: endTask(id)
+            case .action(let action): perform(action, by: id, of: task.application)
+            }
+        }
+        tasks[id] = task
+    }
+
+    private func perform(_ action: Workload.Action, by id: Int, of application: Int) {
+        switch action {
+        case .run(let time): environments[id].burst = time
+        case .sleep(let time): if time > 0 { sleep(id, until: clock.now.adding(time)) }
+        case .timer(let name, let period):
+            let end = applications[application].synchronisation.period(name, of: period, by: id, now: clock.now)
+            if end > clock.now { sleep(id, until: end) }
+        case .yield: isRevoked = true
+        case .lock(let name): apply(applications[application].synchronisation.lock(name, by: id), to: id)
+        case .unlock(let name): apply(applications[application].synchronisation.unlock(name, by: id), to: id)
+        case .wait(let condition, let mutex):
+            apply(applications[application].synchronisation.wait(condition, mutex: mutex, by: id), to: id)
+        case .signal(let name):
+            apply(applications[application].synchronisation.signal(name, all: false), to: id)
+        case .broadcast(let name):
+            apply(applications[application].synchronisation.signal(name, all: true), to: id)
+        case .suspend(let name):
+            apply(applications[application].synchronisation.suspend(name, by: id), to: id)
+        case .resume(let name): apply(applications[application].synchronisation.resume(name), to: id)
+        case .barrier(let name):
+            apply(applications[application].synchronisation.arrive(at: name, by: id), to: id)
+        }
+    }
+}

@@ -1,0 +1,172 @@
+import SCode
+
+/// A simulated computer with one processor, and the exokernel that runs on it.
+///
+/// The kernel owns the pages and the time. Who gets the processor is decided by fragments that schedulers
+/// have downloaded: when a quantum is over, and when whoever runs stops to, the kernel calls the fragment of
+/// the scheduler at the top, which may hand the offer down. No fragment can stop the machine: a decision
+/// that fails is taken by default, round robin.
+///
+/// Nothing but the scenario has an influence on the timeline: not the engine, not the host's clock.
+public final class Machine {
+    /// Bounds of a simulation, for scenarios that nobody has checked.
+    public struct Limits: Sendable, Hashable {
+        /// Actions of one task without any time passing; the task is ended then.
+        public var actionsPerInstant = 100_000
+        /// Actions, decisions and timeouts in all; the simulation ends then.
+        public var steps = 20_000_000
+        /// Failures of one fragment, after which it is removed.
+        public var failures = 16
+        public init() {}
+    }
+
+    public let scenario: Scenario
+    public let engine: EngineKind
+    public let limits: Limits
+
+    /// Whether to measure how long fragments take on the host. Has no influence on the timeline.
+    public var measuresInvocations = false
+    /// How long fragments took, while that was measured; and how many chains of fragments were invoked.
+    public internal(set) var invocationTime: Duration = .zero
+    public internal(set) var invocations = 0
+
+    var clock: Clock
+    var timeouts: Timeouts
+    let pages: PhysicalPages
+    let exposed: ExposedState
+    var environments: EnvironmentTable
+    var tree: SchedulerTree
+    var recorder: TimelineRecorder
+
+    var downloads: Downloads
+    /// What was downloaded, by the scheduler's id.
+    var downloaded: [Int: Installed] = [:]
+    /// The kernel's own fragments, made when one is needed.
+    var defaults: [Int: Installed] = [:]
+    /// Ids of schedulers by name.
+    var schedulers: [String: Int] = [:]
+    /// Where the default goes on among everything below a scheduler, by its id.
+    var defaultCursors: [Int: Int] = [:]
+
+    var applications: [Application] = []
+    /// Per id of an environment: the task that it runs.
+    var tasks: [Int: RunningTask] = [:]
+    /// Tasks that have not ended, begun or not.
+    var unfinished = 0
+
+    /// Who has the processor.
+    var running: Int?
+    /// Whether the running environment is to lose the processor.
+    var isRevoked = false
+    private var isIdle = false
+    private(set) var isStopped = false
+    private var steps = 0
+
+    /// Builds the machine, attaches the schedulers, and begins what begins at once.
+    public init(
+        scenario: Scenario, engine: EngineKind = .native, limits: Limits = Limits()
+    ) throws(MachineError) {
+        let parameters = scenario.machine
+        guard parameters.tick > 0 else { throw .tickIsZero }
+        guard parameters.quantum > 0 else { throw .quantumIsZero }
+        self.scenario = scenario
+        self.engine = engine
+        self.limits = limits
+        clock = Clock(tick: parameters.tick)
+        timeouts = Timeouts(tick: parameters.tick)
+        pages = try PhysicalPages(count: parameters.memoryPages)
+        exposed = try ExposedState(pages: pages)
+        environments = EnvironmentTable(pages: pages, exposed: exposed)
+        tree = SchedulerTree(pages: pages)
+        recorder = TimelineRecorder(tick: parameters.tick)
+        downloads = Downloads(budget: parameters.budget)
+        exposed.setMachine(ExposedState.MachineField.tick, parameters.tick)
+        exposed.setMachine(ExposedState.MachineField.quantum, parameters.quantum)
+        exposed.setMachine(ExposedState.MachineField.seed, parameters.seed)
+        try boot()
+    }
+
+    /// The simulated time, in nanoseconds.
+    public var now: UInt64 { clock.now }
+
+    /// Runs until every task has ended, or to the end of the scenario.
+    public func run() -> Timeline {
+        run(until: .max)
+        return timeline
+    }
+
+    /// Runs until a moment at the latest. What is due at that moment has not happened yet.
+    public func run(until time: UInt64) {
+        let end = min(scenario.machine.duration, time)
+        while !isStopped, clock.now < end {
+            settle()
+            if unfinished == 0 { isStopped = true }
+            if isStopped { return }
+            let burstEnd = running.map { clock.now.adding(environments[$0].burst) }
+            advance(to: min(end, timeouts.next ?? .max, burstEnd ?? .max))
+        }
+    }
+
+    /// What has happened so far.
+    public var timeline: Timeline { recorder.finished(at: clock.now) }
+
+    /// Does everything that is to be done at this moment.
+    private func settle() {
+        expire(onlyPrecise: true)
+        continueRunning()
+        expire(onlyPrecise: false)
+        while !isStopped, environments.runnableCount > 0, running == nil || isRevoked {
+            isIdle = false
+            countStep()
+            decide()
+            continueRunning()
+        }
+        if running == nil, !isIdle, !isStopped {
+            isIdle = true
+            timeouts.disarmQuantum()
+            recorder.decision(
+                Timeline.Decision(time: clock.now, chosen: nil, byDefault: false, budgetUsed: 0))
+        }
+    }
+
+    private func continueRunning() {
+        if let running, environments[running].burst == 0 { continueTask(running) }
+    }
+
+    /// Lets time pass in which nothing happens but timer interrupts, which count ticks.
+    private func advance(to time: UInt64) {
+        let passed = time - min(time, clock.now)
+        let ticks = clock.advance(to: time)
+        if let running { environments[running].burst -= min(environments[running].burst, passed) }
+        environments.charge(ticks, to: running ?? 0)
+    }
+
+    private func expire(onlyPrecise: Bool) {
+        while !isStopped, let timeout = timeouts.expire(at: clock.now, onlyPrecise: onlyPrecise) {
+            countStep()
+            switch timeout {
+            case .create(let environment): beginTask(environment)
+            case .wake(let environment, let token):
+                if environments[environment].sleepToken == token { wake(environment) }
+            case .endApplication(let application): endApplication(application)
+            case .scenarioEvent(let index): perform(scenario.events[index])
+            case .schedule: isRevoked = running != nil
+            }
+        }
+    }
+
+    /// Counts one step of work. The simulation is over when there were too many.
+    func countStep() {
+        steps += 1
+        if steps == limits.steps {
+            isStopped = true
+            recorder.incident(
+                "the simulation was stopped after \(limits.steps) steps", node: nil, at: clock.now)
+        }
+    }
+
+    /// Notes that something went wrong in an environment, or in a scheduler's fragment.
+    func report(_ message: String, _ environment: Int) {
+        recorder.incident(message, node: environments[environment].node, at: clock.now)
+    }
+}

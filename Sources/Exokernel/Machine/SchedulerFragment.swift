@@ -1,0 +1,106 @@
+import SCode
+
+/// Code that was downloaded for a scheduler, or the kernel's own in its place.
+final class SchedulerFragment {
+    /// How a chain of fragments ended.
+    struct Answer {
+        enum Outcome {
+            case accept(UInt64)
+            case refuse
+            case abort(AbortReason, line: UInt32)
+        }
+        var outcome: Outcome
+        /// The id of the scheduler whose fragment accepted or was aborted.
+        var scheduler: Int
+        var budgetUsed: UInt64
+    }
+
+    /// The acceptor's entry registers, by index.
+    private enum EntryRegister {
+        static let tick = 0
+        static let slots = 1
+        static let environment = 2
+    }
+
+    private let fragment: Fragment
+
+    /// - Parameters:
+    ///   - regions: memory for each region of the code, in order.
+    ///   - scheduler: the id of the environment whose code it is.
+    init(
+        _ code: VerifiedFragment, regions: [RegionStorage], memory: PhysicalMemory, space: AddressSpace?,
+        scheduler: Int, slots: Int, engine: EngineKind
+    ) throws(InstallFailure) {
+        let bindings = zip(regions, code.regions).map { storage, region in
+            storage.binding(of: region, memory: memory)
+        }
+        fragment = try Fragment(code, regions: bindings, space: space, slotCount: slots, engine: engine)
+        fragment.owner = scheduler
+        fragment.setEntryRegister(EntryRegister.slots, UInt64(slots))
+        fragment.setEntryRegister(EntryRegister.environment, UInt64(scheduler))
+    }
+
+    func setSlot(_ slot: Int, _ other: SchedulerFragment?) { fragment.setSlot(slot, other?.fragment) }
+    func setTick(_ tick: UInt64) { fragment.setEntryRegister(EntryRegister.tick, tick) }
+
+    /// Runs the fragment and what it calls, with one budget for all of it.
+    func invoke(budget: UInt64) -> Answer {
+        let invocation = fragment.invoke(budget: budget)
+        let used = budget - min(budget, invocation.remainingBudget)
+        let outcome: Answer.Outcome =
+            switch invocation.exit {
+            case .accept(let value): .accept(value)
+            case .refuse: .refuse
+            case .abort(let abort): .abort(abort.reason, line: abort.line)
+            }
+        return Answer(outcome: outcome, scheduler: invocation.leftIn.owner, budgetUsed: used)
+    }
+}
+
+extension RegionStorage {
+    /// Physical memory is shown to fragments above the 32-bit virtual addresses.
+    static let directMap: UInt64 = 1 << 32
+
+    fileprivate func binding(of region: Region, memory: PhysicalMemory) -> RegionBinding {
+        switch place {
+        case .virtual(let page):
+            .virtual(base: UInt64(page) * UInt64(PhysicalMemory.pageSize), size: size)
+        case .physical:
+            .physical(
+                base: Self.directMap + frame.physicalAddress,
+                host: memory.base + frame * PhysicalMemory.pageSize, size: size, writable: region.isWritable)
+        }
+    }
+}
+
+/// Reads and verifies downloaded code, each text once.
+struct Downloads {
+    private let acceptor: Acceptor
+    private var modules: [String: Module] = [:]
+
+    /// - Parameter budget: what a chain of fragments may use.
+    init(budget: UInt64) {
+        var acceptor = Acceptor.scheduler
+        acceptor.budget = budget
+        acceptor.depth = UInt64(ScenarioLimits.depth)
+        self.acceptor = acceptor
+    }
+
+    mutating func fragment(_ source: Scenario.FragmentSource) throws(MachineError) -> VerifiedFragment {
+        let module: Module
+        if let known = modules[source.text] {
+            module = known
+        } else {
+            do {
+                module = try Module(text: source.text, acceptor: acceptor)
+            } catch {
+                throw .fragment(path: source.path, error.diagnostics)
+            }
+            modules[source.text] = module
+        }
+        guard let fragment = module.fragment(named: source.fragment) else {
+            throw .noSuchFragment(path: source.path, name: source.fragment)
+        }
+        return fragment
+    }
+}

@@ -1,0 +1,117 @@
+/// Writes the timeline: turns changes of state into gapless spans, and counts repeated incidents.
+struct TimelineRecorder {
+    private(set) var timeline = Timeline()
+    /// Per node: the state that it is in, since when, and the span that it continues.
+    private var open: [OpenSpan?] = []
+    private var incidents = IncidentLog()
+
+    private struct OpenSpan {
+        var state: Timeline.State
+        var start: UInt64
+        /// The span that ends where this one starts, when that has the same state.
+        var continues: Int?
+        /// The last span that was written for the node.
+        var last: Int?
+    }
+
+    init(tick: UInt64) { timeline.tick = tick }
+
+    mutating func add(_ node: Timeline.Node) {
+        timeline.nodes.append(node)
+        open.append(nil)
+    }
+
+    /// An environment begins.
+    mutating func begin(_ node: Int, _ state: Timeline.State, at time: UInt64) {
+        timeline.nodes[node].created = time
+        open[node] = OpenSpan(state: state, start: time, continues: nil, last: nil)
+    }
+
+    /// An environment changes its state. States that last no time leave no span.
+    mutating func change(_ node: Int, to state: Timeline.State, at time: UInt64) {
+        guard var span = open[node], span.state != state else { return }
+        if time > span.start { span.last = close(span, node, at: time) }
+        span.state = state
+        span.start = time
+        span.continues = span.last.flatMap { timeline.spans[$0].state == state ? $0 : nil }
+        open[node] = span
+    }
+
+    /// An environment ends.
+    mutating func end(_ node: Int, at time: UInt64) {
+        guard let span = open[node] else { return }
+        if time > span.start { _ = close(span, node, at: time) }
+        open[node] = nil
+        timeline.nodes[node].ended = time
+    }
+
+    private mutating func close(_ span: OpenSpan, _ node: Int, at time: UInt64) -> Int {
+        if let index = span.continues {
+            timeline.spans[index].end = time
+            return index
+        }
+        timeline.spans.append(Timeline.Span(node: node, state: span.state, start: span.start, end: time))
+        return timeline.spans.count - 1
+    }
+
+    mutating func wakeup(_ node: Int, at time: UInt64) { timeline.wakeups.append((time, node)) }
+    mutating func decision(_ decision: Timeline.Decision) { timeline.decisions.append(decision) }
+    mutating func incident(_ message: String, node: Int?, at time: UInt64) {
+        incidents.add(message, node: node, at: time)
+    }
+
+    /// A scheduler, which has no states, ends.
+    mutating func endScheduler(_ node: Int, at time: UInt64) { timeline.nodes[node].ended = time }
+
+    mutating func moveUnder(_ parent: Int, _ node: Int) { timeline.nodes[node].parent = parent }
+
+    /// Closes what is open, and hands the timeline over.
+    func finished(at time: UInt64) -> Timeline {
+        var copy = self
+        copy.timeline.end = time
+        for node in copy.open.indices {
+            if let span = copy.open[node], time > span.start { _ = copy.close(span, node, at: time) }
+            // Who never came to be has no life: not even one that is still to come.
+            copy.timeline.nodes[node].created = min(copy.timeline.nodes[node].created, time)
+        }
+        copy.timeline.incidents = incidents.entries
+        return copy.timeline
+    }
+}
+
+/// Incidents, the same ones once with the number of times, however hostile their cause.
+struct IncidentLog {
+    /// Different messages that are kept of one node.
+    static let messagesPerNode = 32
+
+    private struct Key: Hashable {
+        var node: Int?
+        var message: String
+    }
+    private var order: [(incident: Timeline.Incident, times: Int)] = []
+    private var indices: [Key: Int] = [:]
+    private var messages: [Int?: Int] = [:]
+
+    mutating func add(_ message: String, node: Int?, at time: UInt64) {
+        var key = Key(node: node, message: message)
+        if indices[key] == nil, messages[node, default: 0] >= Self.messagesPerNode {
+            key.message = "further incidents of other kinds"
+        }
+        if let index = indices[key] {
+            order[index].times += 1
+            return
+        }
+        messages[node, default: 0] += 1
+        indices[key] = order.count
+        order.append((Timeline.Incident(time: time, node: node, message: key.message), 1))
+    }
+
+    /// In the order of their first occurrence; the message says how often it was.
+    var entries: [Timeline.Incident] {
+        order.map { incident, times in
+            var incident = incident
+            if times > 1 { incident.message += " × \(times)" }
+            return incident
+        }
+    }
+}
