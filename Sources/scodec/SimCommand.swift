@@ -32,7 +32,8 @@ struct Simulate: ParsableCommand {
         var timeline = machine.run()
         if measures {
             let (seconds, attoseconds) = machine.invocationTime.components
-            timeline.fragmentNanoseconds = UInt64(max(seconds, 0)) * 1_000_000_000 + UInt64(max(attoseconds, 0)) / 1_000_000_000
+            timeline.fragmentNanoseconds =
+                UInt64(max(seconds, 0)) * 1_000_000_000 + UInt64(max(attoseconds, 0)) / 1_000_000_000
         }
         let statistics = Statistics(timeline)
         if json {
@@ -41,7 +42,8 @@ struct Simulate: ParsableCommand {
             Terminal.write(TableReport.text(timeline, statistics, styled: Terminal.usesColour(1)))
         }
         if measures, machine.invocations > 0, let total = timeline.fragmentNanoseconds {
-            Terminal.message("\(machine.invocations) chains of fragments, \(total / UInt64(machine.invocations)) ns each")
+            Terminal.message(
+                "\(machine.invocations) chains of fragments, \(total / UInt64(machine.invocations)) ns each")
         }
         if let trace {
             try Terminal.write([UInt8](ChromeTrace.text(timeline).utf8), to: trace)

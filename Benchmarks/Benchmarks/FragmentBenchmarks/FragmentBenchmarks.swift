@@ -21,7 +21,8 @@ enum Sources {
     static let long: String = {
         var body = "fragment long(x: ul = 1) {\n    setul y, 3\n"
         for index in 0..<950 {
-            body += "    addul x, x, y\n    mulul y, y, 31\n    xorul x, x, y\n    rshuli y, y, \(index % 13)\n"
+            body +=
+                "    addul x, x, y\n    mulul y, y, 31\n    xorul x, x, y\n    rshuli y, y, \(index % 13)\n"
         }
         return body + "    accept x\n}\n"
     }()
@@ -53,8 +54,11 @@ let benchmarks: @Sendable () -> Void = {
             blackHole(memory)
         }
     }
-    Benchmark("read, verify and compile 8 instructions", configuration: .init(scalingFactor: .one)) { benchmark in
-        for _ in benchmark.scaledIterations { blackHole(try? NativeCode.compile(module(Sources.sum).program.fragments[0])) }
+    Benchmark("read, verify and compile 8 instructions", configuration: .init(scalingFactor: .one)) {
+        benchmark in
+        for _ in benchmark.scaledIterations {
+            blackHole(try? NativeCode.compile(module(Sources.sum).program.fragments[0]))
+        }
     }
     Benchmark("read and verify 3,802 instructions", configuration: .init(scalingFactor: .one)) { benchmark in
         for _ in benchmark.scaledIterations { blackHole(module(Sources.long)) }

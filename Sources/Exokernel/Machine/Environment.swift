@@ -73,11 +73,14 @@ struct EnvironmentTable {
     func contains(_ id: UInt64) -> Bool { id > 0 && id < UInt64(all.count) }
 
     /// Gives the next id to an environment that is to begin later.
-    mutating func add(name: String, isScheduler: Bool, parent: Int, priority: Int = 0, weight: UInt32 = 0) -> Int {
+    mutating func add(name: String, isScheduler: Bool, parent: Int, priority: Int = 0, weight: UInt32 = 0)
+        -> Int
+    {
         let id = all.count
         all.append(
             Environment(
-                id: id, name: name, isScheduler: isScheduler, parent: parent, priority: priority, weight: weight))
+                id: id, name: name, isScheduler: isScheduler, parent: parent, priority: priority,
+                weight: weight))
         exposed.setMachine(ExposedState.MachineField.environments, UInt32(truncatingIfNeeded: all.count))
         return id
     }

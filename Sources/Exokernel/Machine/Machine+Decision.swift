@@ -113,7 +113,9 @@ extension Machine {
         case .abort(let reason, let line):
             return failed("abort \(reason.name)" + (line > 0 ? " at line \(line)" : ""), reason)
         case .accept(let value):
-            guard environments.contains(value) else { return failed("accepted for \(value), which does not exist") }
+            guard environments.contains(value) else {
+                return failed("accepted for \(value), which does not exist")
+            }
             let id = Int(value)
             guard environments.isBelow(id, scheduler) else {
                 return failed("accepted for '\(environments[id].name)', which is not below it")

@@ -111,7 +111,8 @@ extension Machine {
         case .run(let time): environments[id].burst = time
         case .sleep(let time): if time > 0 { sleep(id, until: clock.now.adding(time)) }
         case .timer(let name, let period):
-            let end = applications[application].synchronisation.period(name, of: period, by: id, now: clock.now)
+            let end = applications[application].synchronisation.period(
+                name, of: period, by: id, now: clock.now)
             if end > clock.now { sleep(id, until: end) }
         case .yield: isRevoked = true
         case .lock(let name): apply(applications[application].synchronisation.lock(name, by: id), to: id)

@@ -105,9 +105,13 @@ struct SchedulerTree {
     }
 
     /// Removes an environment that has ended.
-    mutating func remove(application environment: Environment) { remove(environment.id, from: environment.parent) }
+    mutating func remove(application environment: Environment) {
+        remove(environment.id, from: environment.parent)
+    }
 
-    private mutating func addChild(_ environment: Environment, kind: Kind, to parent: Int) throws(MachineError) {
+    private mutating func addChild(_ environment: Environment, kind: Kind, to parent: Int)
+        throws(MachineError)
+    {
         guard var node = nodes[parent] else { throw .unknownScheduler("\(parent)") }
         var name = environment.id
         if kind == .scheduler {

@@ -49,7 +49,8 @@ struct Timeouts {
     var next: UInt64? { queue.first?.time }
 
     mutating func add(_ timeout: Timeout, at time: UInt64) {
-        queue.add(timeout, at: timeout.isPrecise ? time : time.roundedUp(toMultipleOf: tick), rank: timeout.rank)
+        queue.add(
+            timeout, at: timeout.isPrecise ? time : time.roundedUp(toMultipleOf: tick), rank: timeout.rank)
     }
 
     /// Begins a quantum that is over at `end`, which is not before the end of the last one.
