@@ -73,5 +73,7 @@ let package = Package(
         .testTarget(name: "FileTests", dependencies: ["scodec"], swiftSettings: strict),
         .testTarget(
             name: "ReportTests", dependencies: ["Exokernel"], swiftSettings: strict),
+        .testTarget(
+            name: "MachineTests", dependencies: ["Exokernel", "SCode"], swiftSettings: strict),
     ]
 )

@@ -15,11 +15,11 @@ enum DefaultScheduler {
                 const places = \(max(1, entries))
                 region children: physical ro, places * sizeof(child)
                 region environments: physical ro, \(ExposedState.environmentCapacity) * sizeof(environment)
-                region cursor: physical rw, 8
+                region turn: physical rw, 8
 
                 fragment default {
-                    setp    cursor, cursor
-                    lduli   at, cursor, 0
+                    setp    memory, turn
+                    lduli   at, memory, 0
                     setul   left, places
                 look:
                     bltuli  at, places, inside
@@ -29,7 +29,7 @@ enum DefaultScheduler {
                     setp    base, children
                     addp    base, base, offset
                     adduli  at, at, 1
-                    stuli   at, cursor, 0
+                    stuli   at, memory, 0
                     ldui    kind, base, child.kind
                     ldui    id, base, child.id
                     beqi    kind, 2, scheduler

@@ -28,7 +28,7 @@ extension Machine {
         let limit = ExposedState.environmentCapacity - 1
         guard size.total < limit else { throw .tooManyEnvironments(size.total + 1, limit: limit) }
         try attach(scenario.root, below: 0)
-        try installAll(scenario.root)
+        try downloadAll(scenario.root)
         for id in schedulers.values.sorted() { relink(id) }
         for (index, event) in scenario.events.enumerated() {
             guard schedulers[event.node] != nil else { throw .unknownScheduler(event.node) }
@@ -67,7 +67,9 @@ extension Machine {
     private func attach(_ scheduler: Scenario.Scheduler, below parent: Int) throws(MachineError) {
         let id = add(
             scheduler.name, isScheduler: true, below: parent, entitlement: scheduler.entitlement, created: 0)
-        schedulers[scheduler.name] = id
+        guard schedulers.updateValue(id, forKey: scheduler.name) == nil else {
+            throw .twoSchedulers(scheduler.name)
+        }
         try environments.begin(id)
         let size = try Self.size(of: scheduler, depth: 1)
         try tree.attach(
@@ -117,14 +119,14 @@ extension Machine {
             name: name, isScheduler: isScheduler, parent: parent, priority: priority, weight: weight)
     }
 
-    private func installAll(_ scheduler: Scenario.Scheduler) throws(MachineError) {
+    private func downloadAll(_ scheduler: Scenario.Scheduler) throws(MachineError) {
         if let id = schedulers[scheduler.name] {
             if let source = scheduler.source {
-                try install(source, data: scheduler.data, for: id)
+                try download(source, data: scheduler.data, for: id)
             } else if let data = scheduler.data.first {
                 throw .unknownRegion(path: scheduler.name, region: data.region)
             }
         }
-        for case .scheduler(let inner) in scheduler.children { try installAll(inner) }
+        for case .scheduler(let inner) in scheduler.children { try downloadAll(inner) }
     }
 }

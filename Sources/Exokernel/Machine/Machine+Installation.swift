@@ -56,13 +56,23 @@ extension Machine {
     func install(
         _ source: Scenario.FragmentSource, data: [Scenario.RegionData], for id: Int
     ) throws(MachineError) {
-        let code = try downloads.fragment(source)
         let old = downloaded[id]
-        let new = try build(code, path: source.path, data: data, for: id, keeping: old?.regions ?? [])
-        downloaded[id] = new
+        let new = try download(source, data: data, for: id)
         relink(id)
         if let old { release(old, of: id, except: new) }
+    }
+
+    /// The same, without linking it.
+    @discardableResult
+    func download(
+        _ source: Scenario.FragmentSource, data: [Scenario.RegionData], for id: Int
+    ) throws(MachineError) -> Installed {
+        let code = try downloads.fragment(source)
+        let kept = downloaded[id]?.regions ?? []
+        let new = try build(code, path: source.path, data: data, for: id, keeping: kept)
+        downloaded[id] = new
         environments.exposePages(id)
+        return new
     }
 
     /// Frees the memory of a fragment that nobody calls any more.

@@ -10,6 +10,7 @@ public enum MachineError: Error, Sendable, Hashable {
     /// Physical memory has no `pages` free pages next to one another; `free` are free in all.
     case outOfMemory(pages: Int, free: Int)
     case unknownScheduler(String)
+    case twoSchedulers(String)
     /// `install` for a scheduler whose fragment is still there.
     case hasFragment(String)
     /// `replace` or `remove` for a scheduler that has none.
@@ -47,6 +48,7 @@ extension MachineError: CustomStringConvertible {
                 ? "out of physical memory"
                 : "out of physical memory: \(pages) pages in one piece are wanted, \(free) are free in all"
         case .unknownScheduler(let name): "no scheduler is called '\(name)'"
+        case .twoSchedulers(let name): "two schedulers are called '\(name)'"
         case .hasFragment(let name): "scheduler '\(name)' already has a fragment"
         case .hasNoFragment(let name): "scheduler '\(name)' has no fragment"
         case .rootCannotBeDetached(let name): "scheduler '\(name)' is the root, which stays"
