@@ -59,7 +59,8 @@ public final class Fragment {
     ///   - space: the owner's address space, for virtual memory.
     ///   - slotCount: places for sub-fragments, all empty at first.
     public init(
-        _ code: VerifiedFragment, regions: [RegionBinding] = [], space: AddressSpace? = nil, slotCount: Int = 0,
+        _ code: VerifiedFragment, regions: [RegionBinding] = [], space: AddressSpace? = nil,
+        slotCount: Int = 0,
         engine: EngineKind = .native, observing observation: RegisterObservation = .live
     ) throws(InstallFailure) {
         try RegionBinding.check(regions, against: code.regions, space: space)
@@ -73,7 +74,9 @@ public final class Fragment {
             calls.append(call)
         }
         if engine == .native {
-            do { native = try NativeCode.compile(code, observing: observation) } catch { throw .compile(error) }
+            do { native = try NativeCode.compile(code, observing: observation) } catch {
+                throw .compile(error)
+            }
         } else {
             native = nil
         }
@@ -147,7 +150,9 @@ public final class Fragment {
     /// - Returns: whether the slot is there and the engines agree.
     @discardableResult
     public func setSlot(_ index: Int, _ fragment: Fragment?) -> Bool {
-        guard children.indices.contains(index), fragment == nil || fragment?.engine == engine else { return false }
+        guard children.indices.contains(index), fragment == nil || fragment?.engine == engine else {
+            return false
+        }
         scode_slot_store(slots + index, fragment?.instance)
         children[index] = fragment
         return true
@@ -178,7 +183,9 @@ public final class Fragment {
         context.pointee.instance = nil
         guard !arguments.isEmpty else {
             return withUnsafePointer(to: &instance.pointee.arguments) {
-                $0.withMemoryRebound(to: UInt64.self, capacity: Int(SCODE_ARGUMENT_LIMIT)) { enter(context, $0) }
+                $0.withMemoryRebound(to: UInt64.self, capacity: Int(SCODE_ARGUMENT_LIMIT)) {
+                    enter(context, $0)
+                }
             }
         }
         var words = instance.pointee.arguments
@@ -187,7 +194,9 @@ public final class Fragment {
             for (index, parameter) in code.code.parameters.enumerated() where index < arguments.count {
                 words[index] = parameter.type.canonical(arguments[index])
             }
-            guard let base = words.baseAddress else { return enter(context, words.baseAddress.unsafelyUnwrapped) }
+            guard let base = words.baseAddress else {
+                return enter(context, words.baseAddress.unsafelyUnwrapped)
+            }
             return enter(context, base)
         }
     }
@@ -196,7 +205,8 @@ public final class Fragment {
         _ context: UnsafeMutablePointer<scode_context>, _ arguments: UnsafePointer<UInt64>
     ) -> Invocation {
         guard let native else {
-            let outcome = Interpreter.run(instance, arguments: arguments, context: context, observing: observation)
+            let outcome = Interpreter.run(
+                instance, arguments: arguments, context: context, observing: observation)
             return Invocation(
                 exit: outcome.exit, remainingBudget: outcome.remainingBudget,
                 leftIn: Fragment.owning(outcome.leftIn) ?? self, registers: outcome.registers)

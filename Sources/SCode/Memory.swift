@@ -86,7 +86,8 @@ extension RegionBinding {
         if region.isWritable { flags |= UInt64(SCODE_REGION_WRITABLE) }
         if region.policy == .physical { flags |= UInt64(SCODE_REGION_SEARCHED) }
         return scode_region(
-            base: base, size: size, host: host, flags: flags, offset_count: (count(1), count(2), count(4), count(8)))
+            base: base, size: size, host: host, flags: flags,
+            offset_count: (count(1), count(2), count(4), count(8)))
     }
 
     /// Holds bindings against what a program declares.

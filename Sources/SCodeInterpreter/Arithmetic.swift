@@ -9,7 +9,9 @@ enum Arithmetic {
             compute(operation, Int32(truncatingIfNeeded: a), Int32(truncatingIfNeeded: b))
                 .map { UInt64(UInt32(bitPattern: $0)) }
         case .u:
-            compute(operation, UInt32(truncatingIfNeeded: a), UInt32(truncatingIfNeeded: b)).map { UInt64($0) }
+            compute(operation, UInt32(truncatingIfNeeded: a), UInt32(truncatingIfNeeded: b)).map {
+                UInt64($0)
+            }
         case .l:
             compute(operation, Int64(bitPattern: a), Int64(bitPattern: b)).map { UInt64(bitPattern: $0) }
         case .ul, .p, .c, .uc, .s, .us:
@@ -57,7 +59,8 @@ enum Arithmetic {
         case .bge: return a >= b
         case .beq: return a == b
         case .bne: return a != b
-        case .add, .sub, .mul, .div, .mod, .and, .or, .xor, .lsh, .rsh, .com, .not, .mov, .neg, .set, .convert,
+        case .add, .sub, .mul, .div, .mod, .and, .or, .xor, .lsh, .rsh, .com, .not, .mov, .neg, .set,
+            .convert,
             .load, .store, .jump, .jumpTable, .macro:
             return false
         }

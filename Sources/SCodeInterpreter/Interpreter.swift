@@ -63,7 +63,9 @@ public struct Interpreter {
         }
         let fragment = Unmanaged<VerifiedFragment>.fromOpaque(program).takeUnretainedValue()
         var frame = Frame(fragment: fragment, memory: SimulatedMemory(instance: instance))
-        for (index, register) in fragment.argumentRegisters.enumerated() { frame[register] = arguments[index] }
+        for (index, register) in fragment.argumentRegisters.enumerated() {
+            frame[register] = arguments[index]
+        }
 
         while true {
             let index = frame.next

@@ -28,7 +28,9 @@ struct SimulatedMemory {
 
     func store(_ value: UInt64, _ address: UInt64, _ size: Int, _ fact: AccessFact) -> Result<Void, Fault> {
         locate(address, size, fact, isStore: true).map { place in
-            for index in 0..<size { place[index].pointee = UInt8(truncatingIfNeeded: value >> (8 * UInt64(index))) }
+            for index in 0..<size {
+                place[index].pointee = UInt8(truncatingIfNeeded: value >> (8 * UInt64(index)))
+            }
         }
     }
 

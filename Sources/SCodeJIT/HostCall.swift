@@ -14,7 +14,8 @@ public final class HostCall {
     /// - Returns: nil when libffi does not take the signature.
     public init?(_ function: HostFunction) {
         self.function = function
-        let list = (function.userData == nil ? [] : [ForeignType.pointer.ffi]) + function.parameters.map(\.ffi)
+        let list =
+            (function.userData == nil ? [] : [ForeignType.pointer.ffi]) + function.parameters.map(\.ffi)
         guard list.count <= Int(SCODE_ARGUMENT_LIMIT) else { return nil }
         types = .allocate(capacity: list.count)
         _ = types.initialize(from: list)

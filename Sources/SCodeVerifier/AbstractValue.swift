@@ -52,7 +52,8 @@ struct AbstractValue: Hashable, BitwiseCopyable {
         switch (kind, other.kind) {
         case (.constant, .constant): .constant(offset &- other.offset)
         case (.pointer, .constant) where other.offset != .min: advanced(by: -other.offset)
-        case (.pointer, .unknown), (.based, .unknown), (.based, .constant), (.pointer, .constant): .based(region)
+        case (.pointer, .unknown), (.based, .unknown), (.based, .constant), (.pointer, .constant):
+            .based(region)
         default: .unknown
         }
     }
@@ -101,8 +102,11 @@ struct FlowState {
         let opcode = instruction.opcode
         switch opcode.operation {
         case .set:
-            if opcode.form == .symbol { return .pointer(UInt8(truncatingIfNeeded: instruction.index), instruction.immediate) }
-            return .constant(Int64(bitPattern: opcode.type.canonical(UInt64(bitPattern: instruction.immediate))))
+            if opcode.form == .symbol {
+                return .pointer(UInt8(truncatingIfNeeded: instruction.index), instruction.immediate)
+            }
+            return .constant(
+                Int64(bitPattern: opcode.type.canonical(UInt64(bitPattern: instruction.immediate))))
         case .mov where opcode.type.size == 8:
             return self[instruction.rs1]
         case .add where opcode.type.size == 8:

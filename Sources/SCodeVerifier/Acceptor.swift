@@ -61,7 +61,8 @@ public struct MacroInstruction: Sendable, Hashable {
     public let expansion: MacroExpansion
     /// What it does, in a sentence.
     public let meaning: String
-    public init(_ name: String, _ operands: [MacroOperandKind], _ expansion: MacroExpansion, meaning: String) {
+    public init(_ name: String, _ operands: [MacroOperandKind], _ expansion: MacroExpansion, meaning: String)
+    {
         self.name = name
         self.operands = operands
         self.expansion = expansion
@@ -138,7 +139,8 @@ extension Acceptor {
     /// For packet filters: parameters are the packet's address and length; accept says who gets it.
     /// Sixteen registers, as a filter needs no more.
     public static let filter = Acceptor(
-        name: "filter", registers: RegisterSet(rawValue: 0xffff), suppliedArguments: 2, policies: [.static, .physical],
+        name: "filter", registers: RegisterSet(rawValue: 0xffff), suppliedArguments: 2,
+        policies: [.static, .physical],
         macros: [
             MacroInstruction("f_accept", [.value(.ul)], .accept, meaning: "takes the packet for a queue"),
             MacroInstruction("f_refuse", [], .refuse, meaning: "leaves the packet to others"),
@@ -149,7 +151,8 @@ extension Acceptor {
         name: "scheduler", readOnlyRegisters: RegisterSet(rawValue: 0b111 << 29),
         entryRegisters: [
             EntryRegister(Register(29), name: "tick", type: .ul, meaning: "ticks since the machine started"),
-            EntryRegister(Register(30), name: "slots", type: .ul, meaning: "slots in the scheduler's jump table"),
+            EntryRegister(
+                Register(30), name: "slots", type: .ul, meaning: "slots in the scheduler's jump table"),
             EntryRegister(Register(31), name: "self", type: .ul, meaning: "the scheduler's own environment"),
         ],
         macros: [

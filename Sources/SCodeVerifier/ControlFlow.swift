@@ -56,7 +56,9 @@ public struct ControlFlow: Sendable {
             if starts[index] {
                 let position = UInt32(index)
                 blocks.append(
-                    Block(start: position, end: position, firstSuccessor: 0, successorCount: 0, isReachable: false))
+                    Block(
+                        start: position, end: position, firstSuccessor: 0, successorCount: 0,
+                        isReachable: false))
             }
             blockOfInstruction.append(UInt32(blocks.count - 1))
             blocks[blocks.count - 1].end += 1

@@ -129,7 +129,8 @@ struct FlowRules {
     }
 
     /// A shortest path from the entry to a block on which nothing writes the register.
-    private func path(to target: Int, without register: Register, _ states: [FlowState?]) -> [Diagnostic.Note] {
+    private func path(to target: Int, without register: Register, _ states: [FlowState?]) -> [Diagnostic.Note]
+    {
         var cameFrom = [Int](repeating: -1, count: flow.blocks.count)
         var queue = [0]
         cameFrom[0] = 0
@@ -151,7 +152,8 @@ struct FlowRules {
         while let first = blocks.last, first != 0 { blocks.append(cameFrom[first]) }
         blocks.reverse()
         var notes = [Diagnostic.Note(code.range, "on the path that enters here")]
-        for (from, to) in zip(blocks, blocks.dropFirst()) where flow.blocks[to].start != flow.blocks[from].end {
+        for (from, to) in zip(blocks, blocks.dropFirst()) where flow.blocks[to].start != flow.blocks[from].end
+        {
             let last = Int(flow.blocks[from].end) - 1
             let next = code.sourceRange(at: Int(flow.blocks[to].start)).line
             notes.append(Diagnostic.Note(code.sourceRange(at: last), "jumps here to line \(next)"))
@@ -211,7 +213,9 @@ struct FlowRules {
         }
     }
 
-    private mutating func report(_ rule: VerifierRule, _ index: Int, _ message: String, _ suggestion: String? = nil) {
+    private mutating func report(
+        _ rule: VerifierRule, _ index: Int, _ message: String, _ suggestion: String? = nil
+    ) {
         guard diagnostics.count < 100 else { return }
         diagnostics.append(
             Diagnostic(.error, code.sourceRange(at: index), message, rule: rule, suggestion: suggestion))

@@ -195,7 +195,8 @@ struct StructuralRules {
             }
         }
         if expected != instruction {
-            report(.operands, at: index, "'\(instruction.opcode.mnemonic)' has an operand that it does not take")
+            report(
+                .operands, at: index, "'\(instruction.opcode.mnemonic)' has an operand that it does not take")
         }
     }
 
@@ -277,7 +278,8 @@ struct StructuralRules {
                     report(.macros, at: index, "constant \(value) does not fit type '\(type.suffix)'")
                 }
             case (.immediate, .result):
-                report(.macros, at: index, "'\(call.name)' writes to this operand; a constant cannot be written")
+                report(
+                    .macros, at: index, "'\(call.name)' writes to this operand; a constant cannot be written")
             }
         }
     }

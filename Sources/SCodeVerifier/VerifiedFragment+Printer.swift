@@ -23,7 +23,8 @@ extension VerifiedFragment {
             let name =
                 instruction.opcode.operation == .macro
                 ? code.macroCalls[Int(instruction.index)].name : instruction.opcode.mnemonic
-            text += "\(index)\(line == 0 ? "" : " (line \(line))") \(name): \(facts.joined(separator: "; "))\n"
+            text +=
+                "\(index)\(line == 0 ? "" : " (line \(line))") \(name): \(facts.joined(separator: "; "))\n"
         }
         return text
     }

@@ -45,7 +45,7 @@ extension Assembler {
     /// The low bits of `source`, zero-extended: 0F B6 /r, 0F B7 /r, or `mov`
     public mutating func zeroExtend(_ size: MemoryWidth, _ destination: GPR, _ source: GPR) {
         switch size {
-        case .w8: emit(Opcode(0x0F, 0xB6), .w32, reg: destination, rm: source, byte: .rm)
+        case .w8: emit(Opcode(0x0F, 0xB6), .w32, reg: destination, rm: source, isByte: true)
         case .w16: emit(Opcode(0x0F, 0xB7), .w32, reg: destination, rm: source)
         case .w32: emit(Opcode(0x8B), .w32, reg: destination, rm: source)
         case .w64: emit(Opcode(0x8B), .w64, reg: destination, rm: source)
@@ -57,7 +57,7 @@ extension Assembler {
         _ size: MemoryWidth, to width: Width, _ destination: GPR, _ source: GPR
     ) {
         switch (size, width) {
-        case (.w8, _): emit(Opcode(0x0F, 0xBE), width, reg: destination, rm: source, byte: .rm)
+        case (.w8, _): emit(Opcode(0x0F, 0xBE), width, reg: destination, rm: source, isByte: true)
         case (.w16, _): emit(Opcode(0x0F, 0xBF), width, reg: destination, rm: source)
         case (.w32, .w64): emit(Opcode(0x63), .w64, reg: destination, rm: source)
         case (.w32, .w32), (.w64, _): emit(Opcode(0x8B), width, reg: destination, rm: source)
@@ -93,7 +93,7 @@ extension Assembler {
     /// Stores the low bits of a register: 88 /r, 66 89 /r, 89 /r, REX.W 89 /r
     public mutating func store(_ size: MemoryWidth, _ destination: Memory, _ source: GPR) {
         switch size {
-        case .w8: emit(Opcode(0x88), .w32, reg: source, rm: destination, byte: .reg)
+        case .w8: emit(Opcode(0x88), .w32, reg: source, rm: destination, isByte: true)
         case .w16: emit(Opcode(0x66, 0, 0x89), .w32, reg: source, rm: destination)
         case .w32: emit(Opcode(0x89), .w32, reg: source, rm: destination)
         case .w64: emit(Opcode(0x89), .w64, reg: source, rm: destination)
@@ -134,7 +134,7 @@ extension Assembler {
 
     /// `setcc r8`: 0F 90+cc /0. Writes the low 8 bits only.
     public mutating func set(_ condition: Condition, _ destination: GPR) {
-        emit(Opcode(0x0F, 0x90 | condition.rawValue), .w32, reg: 0, rm: destination, byte: .rm)
+        emit(Opcode(0x0F, 0x90 | condition.rawValue), .w32, reg: 0, rm: destination, isByte: true)
     }
 
     /// `cmovcc r, r`: 0F 40+cc /r. With 32 bits the upper half is cleared in either case.

@@ -28,13 +28,9 @@ enum Immediate: BitwiseCopyable {
     case id(UInt32)
 }
 
-/// Whether operands are byte registers: 4 to 7 are spl, bpl, sil, dil with REX, ah, ch, dh, bh without.
-enum ByteOperand: BitwiseCopyable {
-    case none, reg, rm
-}
-
 extension GPR {
-    @inline(__always) var isByteRegisterOnlyWithREX: Bool { rawValue & 0b1100 == 0b0100 }
+    /// As byte registers 4 to 7 are spl, bpl, sil, dil with REX; without they are ah, ch, dh, bh.
+    @inline(__always) static func byteNeedsREX(_ number: UInt8) -> Bool { number & 0b1100 == 0b0100 }
 }
 
 extension Width {
@@ -42,21 +38,15 @@ extension Width {
 }
 
 extension Assembler {
-    /// One instruction whose r/m operand is a register.
+    /// One instruction whose r/m operand is a register; `isByte`: a byte register.
     @inline(__always)
     mutating func emit(
         _ opcode: Opcode, _ width: Width, reg: UInt8, rm: GPR, _ immediate: Immediate = .none,
-        byte: ByteOperand = .none
+        isByte: Bool = false
     ) {
         guard buffer.reserve() else { return }
         let rex = width.rexW | reg >> 1 & 0b100 | rm.rawValue >> 3
-        let forced =
-            switch byte {
-            case .none: false
-            case .reg: reg & 0b1100 == 0b0100
-            case .rm: rm.isByteRegisterOnlyWithREX
-            }
-        put(opcode, rex, forced)
+        put(opcode, rex, isByte && GPR.byteNeedsREX(rm.rawValue))
         buffer.put(0b11_000_000 | (reg & 7) << 3 | rm.rawValue & 7)
         put(immediate)
     }
@@ -64,22 +54,22 @@ extension Assembler {
     @inline(__always)
     mutating func emit(
         _ opcode: Opcode, _ width: Width, reg: GPR, rm: GPR, _ immediate: Immediate = .none,
-        byte: ByteOperand = .none
+        isByte: Bool = false
     ) {
-        emit(opcode, width, reg: reg.rawValue, rm: rm, immediate, byte: byte)
+        emit(opcode, width, reg: reg.rawValue, rm: rm, immediate, isByte: isByte)
     }
 
-    /// One instruction whose r/m operand is in memory.
+    /// One instruction whose r/m operand is in memory; `isByte`: the other one is a byte register.
     @inline(__always)
     mutating func emit(
         _ opcode: Opcode, _ width: Width, reg: UInt8, rm: Memory, _ immediate: Immediate = .none,
-        byte: ByteOperand = .none
+        isByte: Bool = false
     ) {
         guard buffer.reserve() else { return }
         guard rm.index != .rsp else { return note(.unencodableIndex(offset: position)) }
         let index = rm.index?.rawValue ?? 0
         let rex = width.rexW | reg >> 1 & 0b100 | index >> 2 & 0b010 | rm.base.rawValue >> 3
-        put(opcode, rex, byte == .reg && reg & 0b1100 == 0b0100)
+        put(opcode, rex, isByte && GPR.byteNeedsREX(reg))
         putAddress(reg & 7, rm)
         put(immediate)
     }
@@ -87,9 +77,9 @@ extension Assembler {
     @inline(__always)
     mutating func emit(
         _ opcode: Opcode, _ width: Width, reg: GPR, rm: Memory, _ immediate: Immediate = .none,
-        byte: ByteOperand = .none
+        isByte: Bool = false
     ) {
-        emit(opcode, width, reg: reg.rawValue, rm: rm, immediate, byte: byte)
+        emit(opcode, width, reg: reg.rawValue, rm: rm, immediate, isByte: isByte)
     }
 
     /// One instruction with its register in the opcode: `+r`.

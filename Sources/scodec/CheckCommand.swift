@@ -20,7 +20,8 @@ struct Check: ParsableCommand {
                 "{\"name\":\"\($0.code.name)\",\"instructions\":\($0.code.instructions.count),\"guardedAccesses\":\($0.guardedAccesses)}"
             }
             Terminal.write(
-                "{\"acceptor\":\"\(verified.acceptor.name)\",\"fragments\":[\(fragments.joined(separator: ","))]}\n")
+                "{\"acceptor\":\"\(verified.acceptor.name)\",\"fragments\":[\(fragments.joined(separator: ","))]}\n"
+            )
             return
         }
         for fragment in verified.fragments {

@@ -31,7 +31,9 @@ struct Listing {
         }
     }
 
-    private static func heading(_ instruction: Int?, _ fragment: VerifiedFragment, _ source: SourceText?) -> String {
+    private static func heading(_ instruction: Int?, _ fragment: VerifiedFragment, _ source: SourceText?)
+        -> String
+    {
         guard let instruction else { return "; guards' cold code, stubs, tables, outer entry\n" }
         let line = Int(fragment.code.sourceRange(at: instruction).line)
         if line > 0, let text = source?.line(line) {
@@ -51,7 +53,8 @@ struct Listing {
         for index in 0..<count {
             let address = String(instructions[index].address, radix: 16)
             let padding = String(repeating: " ", count: max(0, 6 - address.count))
-            text += "\(padding)\(address)  \(string(instructions[index].mnemonic)) \(string(instructions[index].op_str))\n"
+            text +=
+                "\(padding)\(address)  \(string(instructions[index].mnemonic)) \(string(instructions[index].op_str))\n"
         }
         return text
     }
@@ -72,7 +75,8 @@ struct Disasm: ParsableCommand {
     func run() throws {
         let input = try Source(source.file)
         let verified = try input.verify(source.acceptor)
-        let chosen = try fragment.map { [try verified.fragment(named: $0, in: input.fileName)] } ?? verified.fragments
+        let chosen =
+            try fragment.map { [try verified.fragment(named: $0, in: input.fileName)] } ?? verified.fragments
         for fragment in chosen {
             Terminal.write("fragment \(fragment.code.name)\n")
             Terminal.write(try Listing(fragment, input.text).text)

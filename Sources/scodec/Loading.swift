@@ -62,7 +62,10 @@ struct Source {
             throw ExitCode.diagnostics
         }
         let (verified, broken) = Verifier.verify(program, acceptor: acceptor, incomplete: incomplete)
-        report((diagnostics + broken).sorted { ($0.range.line, $0.range.column) < ($1.range.line, $1.range.column) })
+        report(
+            (diagnostics + broken).sorted {
+                ($0.range.line, $0.range.column) < ($1.range.line, $1.range.column)
+            })
         guard let verified, !diagnostics.contains(where: { $0.severity == .error }) else {
             let count = (diagnostics + broken).filter { $0.severity == .error }.count
             Terminal.message("\(count) error\(count == 1 ? "" : "s")")
@@ -80,7 +83,8 @@ extension VerifiedProgram {
             let all = fragments.map(\.code.name)
             let near = Spelling.nearest(to: name, in: all).map { "; did you mean '\($0)'?" } ?? ""
             Terminal.message(
-                "\(fileName): error: there is no fragment '\(name)'\(near) (there are: \(all.joined(separator: ", ")))")
+                "\(fileName): error: there is no fragment '\(name)'\(near) (there are: \(all.joined(separator: ", ")))"
+            )
             throw ExitCode.diagnostics
         }
         guard let first = fragments.first else { throw ExitCode.diagnostics }

@@ -27,9 +27,12 @@ struct Run: ParsableCommand {
     @Option(help: "The fragment; default: the first.") var fragment: String?
     @Option(help: "Which engine executes it; 'both' compares them.") var engine = EngineChoice.native
     @Option(help: "A file whose bytes fill the first region.") var dataIn: String?
-    @Option(name: .customLong("repeat"), help: "Run so many times, on the same memory, and print the time of one.")
+    @Option(
+        name: .customLong("repeat"), help: "Run so many times, on the same memory, and print the time of one."
+    )
     var repetitions = 1
-    @Option(help: "Backward jumps and sub-fragment calls allowed; default: the acceptor's.") var budget: UInt64?
+    @Option(help: "Backward jumps and sub-fragment calls allowed; default: the acceptor's.") var budget:
+        UInt64?
     @Flag(help: "Print the result as JSON.") var json = false
 
     func validate() throws {
@@ -72,18 +75,22 @@ struct Run: ParsableCommand {
     }
 
     /// The words to pass: what the user gives, else what a filter is always given.
-    private func argumentWords(_ code: VerifiedFragment, _ data: [UInt8]?, _ file: String) throws -> [UInt64] {
+    private func argumentWords(_ code: VerifiedFragment, _ data: [UInt8]?, _ file: String) throws -> [UInt64]
+    {
         let parameters = code.code.parameters
         var words = arguments.compactMap(Self.integer)
         if words.isEmpty, code.acceptor.name == Acceptor.filter.name {
             words = [RunMemory.base(ofRegion: 0), UInt64(data?.count ?? Int(code.regions.first?.size ?? 0))]
         }
         if words.count > parameters.count, !arguments.isEmpty {
-            Terminal.message("\(file): error: '\(code.code.name)' takes \(parameters.count) arguments, not \(words.count)")
+            Terminal.message(
+                "\(file): error: '\(code.code.name)' takes \(parameters.count) arguments, not \(words.count)")
             throw ExitCode.diagnostics
         }
         for parameter in parameters.dropFirst(words.count) where parameter.defaultValue == nil {
-            Terminal.message("\(file): error: parameter '\(parameter.name)' of '\(code.code.name)' has no default; pass a value")
+            Terminal.message(
+                "\(file): error: parameter '\(parameter.name)' of '\(code.code.name)' has no default; pass a value"
+            )
             throw ExitCode.diagnostics
         }
         return words
@@ -125,7 +132,8 @@ struct RunMemory {
         let page = PhysicalMemory.pageSize
         let limit: UInt64 = 256 << 20
         if let large = regions.first(where: { $0.size > limit }) {
-            Terminal.message("error: region '\(large.name)' of \(large.size) bytes; 'run' gives at most \(limit)")
+            Terminal.message(
+                "error: region '\(large.name)' of \(large.size) bytes; 'run' gives at most \(limit)")
             throw ExitCode.diagnostics
         }
         // The directory, a table for each 4 MiB of virtual memory, then the regions' pages.
@@ -146,13 +154,15 @@ struct RunMemory {
                 nextVirtual += pages[index]
             } else {
                 bindings.append(
-                    .physical(base: Self.base(ofRegion: index), host: host, size: Int(region.size), writable: true))
+                    .physical(
+                        base: Self.base(ofRegion: index), host: host, size: Int(region.size), writable: true))
             }
             if index == 0, let data { try fill(host, region, data) }
             frame += pages[index]
         }
         if regions.isEmpty, data != nil {
-            Terminal.message("error: --data-in needs a region to fill; declare one: region data: physical ro, 4096")
+            Terminal.message(
+                "error: --data-in needs a region to fill; declare one: region data: physical ro, 4096")
             throw ExitCode.diagnostics
         }
     }
@@ -169,9 +179,11 @@ struct RunMemory {
     /// Enters a page into the page table: directory in frame 0, tables from frame 1 on.
     private func map(_ virtualPage: Int, to frame: Int, writable: Bool) {
         let table = 1 + virtualPage / 1024
-        physical.base.storeBytes(of: UInt32(table << 12 | 7), toByteOffset: virtualPage / 1024 * 4, as: UInt32.self)
         physical.base.storeBytes(
-            of: UInt32(frame << 12 | (writable ? 7 : 5)), toByteOffset: (table << 12) + virtualPage % 1024 * 4,
+            of: UInt32(table << 12 | 7), toByteOffset: virtualPage / 1024 * 4, as: UInt32.self)
+        physical.base.storeBytes(
+            of: UInt32(frame << 12 | (writable ? 7 : 5)),
+            toByteOffset: (table << 12) + virtualPage % 1024 * 4,
             as: UInt32.self)
     }
 
@@ -204,11 +216,14 @@ struct RunResult {
             }
             for register in abort.registers.valid.registers {
                 let value = abort.registers.values[Int(register.number)]
-                notes.append(.init(.none, "\(code.code.name(of: register)) = \(value) (0x\(String(value, radix: 16)))"))
+                notes.append(
+                    .init(.none, "\(code.code.name(of: register)) = \(value) (0x\(String(value, radix: 16)))")
+                )
             }
             input.report([
                 Diagnostic(
-                    .error, code.code.sourceRange(at: Int(abort.instruction)), "aborted: \(abort.reason.name)",
+                    .error, code.code.sourceRange(at: Int(abort.instruction)),
+                    "aborted: \(abort.reason.name)",
                     notes: notes, suggestion: nil)
             ])
         }

@@ -41,6 +41,7 @@ enum Terminal {
     private static func reason(_ error: any Error) -> String {
         let error = error as NSError
         let code = (error.userInfo[NSUnderlyingErrorKey] as? NSError)?.code ?? 0
-        return code == 0 ? error.localizedDescription : String(cString: strerror(Int32(truncatingIfNeeded: code)))
+        return code == 0
+            ? error.localizedDescription : String(cString: strerror(Int32(truncatingIfNeeded: code)))
     }
 }

@@ -4,7 +4,8 @@ import Testing
 
 /// Random verified programs mean the same to the interpreter and to the processor.
 @Suite struct DifferentialTests {
-    static let programs = Int(ProcessInfo.processInfo.environment["SCODE_DIFFERENTIAL_PROGRAMS"] ?? "") ?? 20_000
+    static let programs =
+        Int(ProcessInfo.processInfo.environment["SCODE_DIFFERENTIAL_PROGRAMS"] ?? "") ?? 20_000
     static let firstSeed = UInt64(ProcessInfo.processInfo.environment["SCODE_DIFFERENTIAL_SEED"] ?? "") ?? 1
 
     @Test func randomProgramsAgree() throws {
@@ -14,7 +15,8 @@ import Testing
         var previous: [VerifiedFragment] = []
         while statistics.accepted < Self.programs {
             defer { seed += 1 }
-            var generator = ProgramGenerator(seed: seed, acceptor: TestMachine.acceptor, regions: TestMachine.regions)
+            var generator = ProgramGenerator(
+                seed: seed, acceptor: TestMachine.acceptor, regions: TestMachine.regions)
             let program = generator.make()
             statistics.generated += 1
             // A generator that is mostly rejected tests the verifier and not the engines.
@@ -39,17 +41,26 @@ import Testing
     ) throws -> String? {
         for observing in [RegisterObservation.live, .all] {
             let tlb = seed & 32 == 0
-            let expected = try machine.run(chain, seed: seed, engine: .interpreter, observing: observing, tlb: tlb)
+            let expected = try machine.run(
+                chain, seed: seed, engine: .interpreter, observing: observing, tlb: tlb)
             let actual = try machine.run(chain, seed: seed, engine: .native, observing: observing, tlb: tlb)
             if observing == .live { statistics.count(expected.exit) }
-            if expected.exit != actual.exit { return "exit \(actual.exit), expected \(expected.exit) (\(observing))" }
-            if expected.budget != actual.budget { return "budget \(actual.budget), expected \(expected.budget)" }
+            if expected.exit != actual.exit {
+                return "exit \(actual.exit), expected \(expected.exit) (\(observing))"
+            }
+            if expected.budget != actual.budget {
+                return "budget \(actual.budget), expected \(expected.budget)"
+            }
             if expected.registers != actual.registers {
                 return "registers \(actual.registers), expected \(expected.registers)"
             }
-            if expected.leftIn != actual.leftIn { return "left in \(actual.leftIn), expected \(expected.leftIn)" }
+            if expected.leftIn != actual.leftIn {
+                return "left in \(actual.leftIn), expected \(expected.leftIn)"
+            }
             if expected.memory != actual.memory {
-                let first = zip(expected.memory, actual.memory).enumerated().first { $0.element.0 != $0.element.1 }
+                let first = zip(expected.memory, actual.memory).enumerated().first {
+                    $0.element.0 != $0.element.1
+                }
                 return "memory differs at byte \(first?.offset ?? -1)"
             }
         }
@@ -78,7 +89,8 @@ import Testing
         }
 
         var summary: String {
-            let kinds = exits.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+            let kinds = exits.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(
+                separator: ", ")
             return """
                 differential: \(accepted) programs of \(generated) generated, \(instructions) instructions, \
                 \(opcodes.count) of \(Opcode.all.count) opcodes; exits: \(kinds)

@@ -24,7 +24,9 @@ struct ProgramGenerator {
         self.acceptor = acceptor
         self.regions = regions
         let count = [2, 4, 8, 9, 10, 14, 20, 32].randomElement(using: &random) ?? 8
-        registers = (0..<Register.count).map { Register($0) }.shuffled(using: &random).prefix(count).map { $0 }
+        registers = (0..<Register.count).map { Register($0) }.shuffled(using: &random).prefix(count).map {
+            $0
+        }
         length = Int.random(in: 1...60, using: &random)
         code = FragmentCode(name: "f")
     }
@@ -35,7 +37,9 @@ struct ProgramGenerator {
             code.parameters = [
                 Parameter(
                     name: "p", register: registers[0], type: .ul,
-                    defaultValue: regions.isEmpty ? .constant(boundary()) : .region(UInt32(regions.indices.randomElement(using: &random) ?? 0)))
+                    defaultValue: regions.isEmpty
+                        ? .constant(boundary())
+                        : .region(UInt32(regions.indices.randomElement(using: &random) ?? 0)))
             ]
         }
         for register in registers where register != code.parameters.first?.register {
@@ -56,11 +60,14 @@ struct ProgramGenerator {
         if code.instructions.count == start + length, !code.labels.isEmpty {
             for other in registers.dropFirst() where Bool.random(using: &random) {
                 append(Instruction(Opcode(.xor, .ul), rd: sum, rs1: sum, rs2: other))
-                append(Instruction(Opcode(.mul, .ul, .immediate), rd: sum, rs1: sum, immediate: 0x1_0000_01b3))
+                append(
+                    Instruction(Opcode(.mul, .ul, .immediate), rd: sum, rs1: sum, immediate: 0x1_0000_01b3))
             }
         }
         appendMacro(Int.random(in: 0..<8, using: &random) == 0 ? "refuse" : "accept")
-        code.sourceRanges = code.instructions.indices.map { SourceRange(line: UInt32($0 + 1), column: 1, length: 1) }
+        code.sourceRanges = code.instructions.indices.map {
+            SourceRange(line: UInt32($0 + 1), column: 1, length: 1)
+        }
         return Program(acceptorName: acceptor.name, regions: regions, fragments: [code])
     }
 
@@ -79,13 +86,18 @@ struct ProgramGenerator {
     private mutating func appendRandom() {
         switch Int.random(in: 0..<100, using: &random) {
         case 0..<20: appendAccess()
-        case 20..<26: appendMacro(["s_sub", "h_mix", "h_void", "h_many"].randomElement(using: &random) ?? "s_sub")
-        case 26..<29: append(Instruction(Opcode(.set, .p, .symbol), rd: register(), index: region(), immediate: offset()))
+        case 20..<26:
+            appendMacro(["s_sub", "h_mix", "h_void", "h_many"].randomElement(using: &random) ?? "s_sub")
+        case 26..<29:
+            append(
+                Instruction(Opcode(.set, .p, .symbol), rd: register(), index: region(), immediate: offset()))
         default: appendOpcode(Opcode.all.randomElement(using: &random) ?? Opcode(.add))
         }
     }
 
-    private mutating func region() -> UInt32 { UInt32(Int.random(in: 0..<max(regions.count, 1), using: &random)) }
+    private mutating func region() -> UInt32 {
+        UInt32(Int.random(in: 0..<max(regions.count, 1), using: &random))
+    }
 
     /// An offset near the edges of a region.
     private mutating func offset() -> Int64 {
@@ -103,7 +115,8 @@ struct ProgramGenerator {
             case .source2: instruction.rs2 = register()
             case .immediate:
                 instruction.immediate =
-                    opcode.shape == .load || opcode.shape == .store ? offset() : opcode.type.immediate(boundary())
+                    opcode.shape == .load || opcode.shape == .store
+                    ? offset() : opcode.type.immediate(boundary())
             case .symbol:
                 instruction.index = region()
                 instruction.immediate = offset()
@@ -114,7 +127,9 @@ struct ProgramGenerator {
             }
         }
         if opcode.operation == .jumpTable, Bool.random(using: &random) {
-            append(Instruction(Opcode(.and, .ul, .immediate), rd: instruction.rs1, rs1: instruction.rs1, immediate: 3))
+            append(
+                Instruction(
+                    Opcode(.and, .ul, .immediate), rd: instruction.rs1, rs1: instruction.rs1, immediate: 3))
         }
         append(instruction)
     }
@@ -125,18 +140,24 @@ struct ProgramGenerator {
         if Bool.random(using: &random) {
             append(Instruction(Opcode(.set, .p, .symbol), rd: base, index: region(), immediate: offset()))
         } else {
-            let pages: [Int64] = [0, 0x1000, 0x2000, 0x3000, 0x4000, 0x40_0000, 0x3f_f000, 0xffff_f000, 0x1_0000_0000]
+            let pages: [Int64] = [
+                0, 0x1000, 0x2000, 0x3000, 0x4000, 0x40_0000, 0x3f_f000, 0xffff_f000, 0x1_0000_0000,
+            ]
             let address = (pages.randomElement(using: &random) ?? 0) &+ offset()
             append(Instruction(Opcode(.set, .ul, .immediate), rd: base, immediate: address))
         }
-        var opcode = Opcode(Bool.random(using: &random) ? .load : .store, ValueType.allCases.randomElement(using: &random) ?? .ul)
+        var opcode = Opcode(
+            Bool.random(using: &random) ? .load : .store,
+            ValueType.allCases.randomElement(using: &random) ?? .ul)
         if Bool.random(using: &random) { opcode.form = .immediate }
         var instruction = Instruction(opcode, rd: register(), rs1: base)
         if opcode.form == .immediate {
             instruction.immediate = [0, 1, 4, 8, -8, -1, 16].randomElement(using: &random) ?? 0
         } else {
             instruction.rs2 = register()
-            append(Instruction(Opcode(.and, .ul, .immediate), rd: instruction.rs2, rs1: instruction.rs2, immediate: 15))
+            append(
+                Instruction(
+                    Opcode(.and, .ul, .immediate), rd: instruction.rs2, rs1: instruction.rs2, immediate: 15))
         }
         append(instruction)
     }
@@ -149,7 +170,10 @@ struct ProgramGenerator {
             case .result: operands.append(.register(register()))
             case .value(let type):
                 if name == "s_sub" || Bool.random(using: &random) {
-                    operands.append(.immediate(name == "s_sub" ? Int64.random(in: 0...4, using: &random) : type.immediate(boundary())))
+                    operands.append(
+                        .immediate(
+                            name == "s_sub"
+                                ? Int64.random(in: 0...4, using: &random) : type.immediate(boundary())))
                 } else {
                     operands.append(.register(register()))
                 }

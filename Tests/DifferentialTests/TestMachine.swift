@@ -36,7 +36,7 @@ final class TestMachine {
                         parameters: [.uint64], result: nil,
                         address: unsafeBitCast(void, to: UnsafeRawPointer.self))), meaning: ""),
             MacroInstruction(
-                "h_many", [.result(.ul)] + Array(repeating: .value(.ul), count: 5) ,
+                "h_many", [.result(.ul)] + Array(repeating: .value(.ul), count: 5),
                 .hostCall(
                     HostFunction(
                         parameters: Array(repeating: .uint64, count: 5), result: .uint64,
@@ -51,9 +51,16 @@ final class TestMachine {
 
     /// Pages 0 directory, 1 and 2 tables; then frames. Some pages are missing, read-only or the kernel's.
     func reset(_ seed: UInt64) {
-        for offset in 0..<512 { host.storeBytes(of: UInt8(truncatingIfNeeded: offset &* 37 &+ Int(seed & 0xff)), toByteOffset: offset, as: UInt8.self) }
+        for offset in 0..<512 {
+            host.storeBytes(
+                of: UInt8(truncatingIfNeeded: offset &* 37 &+ Int(seed & 0xff)), toByteOffset: offset,
+                as: UInt8.self)
+        }
         memory.base.initializeMemory(as: UInt8.self, repeating: 0, count: memory.size)
-        for offset in 3 * 4096..<memory.size { memory.base.storeBytes(of: UInt8(truncatingIfNeeded: offset &* 11), toByteOffset: offset, as: UInt8.self) }
+        for offset in 3 * 4096..<memory.size {
+            memory.base.storeBytes(
+                of: UInt8(truncatingIfNeeded: offset &* 11), toByteOffset: offset, as: UInt8.self)
+        }
         func set(_ table: Int, _ index: Int, _ value: UInt32) {
             memory.base.storeBytes(of: value, toByteOffset: table * 4096 + index * 4, as: UInt32.self)
         }
@@ -80,7 +87,8 @@ final class TestMachine {
     }
 
     func run(
-        _ fragments: [VerifiedFragment], seed: UInt64, engine: EngineKind, observing: RegisterObservation, tlb: Bool
+        _ fragments: [VerifiedFragment], seed: UInt64, engine: EngineKind, observing: RegisterObservation,
+        tlb: Bool
     ) throws -> State {
         reset(seed)
         let space = AddressSpace(memory: memory, directory: 0, usesTLB: tlb)

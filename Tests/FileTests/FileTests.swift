@@ -45,7 +45,9 @@ import Testing
             Issue.record("\(path): the first line is no command: // $ scodec …")
             return
         }
-        let arguments = first.dropFirst(prefix.count).split(separator: " ").map { $0 == "%s" ? path : String($0) }
+        let arguments = first.dropFirst(prefix.count).split(separator: " ").map {
+            $0 == "%s" ? path : String($0)
+        }
         let actual = try Self.run(arguments)
         let code = lines.filter { !Self.isExpectation($0) }
         if ProcessInfo.processInfo.environment["SCODE_UPDATE"] == "1" {

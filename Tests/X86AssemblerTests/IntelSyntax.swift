@@ -87,14 +87,10 @@ let everyMemory: [Memory] = {
     return all
 }()
 
-/// Every memory operand, with registers in turn: each base, index and scale meets each register.
+/// Every memory operand, with registers in turn. An odd number of forms goes with each base and displacement,
+/// so that every base, and every index with its scale, meets every register.
 func forEachMemory(_ body: (Memory, GPR) -> Void) {
-    var number = 0
-    for memory in everyMemory {
-        // 61 forms a base and displacement, a number prime to 16: the registers drift past the forms.
-        body(memory, GPR.allCases[number & 15])
-        number += 1
-    }
+    for (number, memory) in everyMemory.enumerated() { body(memory, GPR.allCases[number & 15]) }
 }
 
 func forEachPair(_ body: (GPR, GPR) -> Void) {

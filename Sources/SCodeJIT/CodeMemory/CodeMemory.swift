@@ -10,9 +10,12 @@ final class CodeMemory: Sendable {
         let page = Int(SCODE_PAGE_SIZE)
         size = (bytes.count + page - 1) / page * page
         guard let memory = scode_code_reserve(size) else { throw .outOfMemory }
-        bytes.withUnsafeBytes { memory.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(memory), byteCount: $0.count) }
+        bytes.withUnsafeBytes {
+            memory.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(memory), byteCount: $0.count)
+        }
         // What the fragment does not fill traps.
-        memory.advanced(by: bytes.count).initializeMemory(as: UInt8.self, repeating: 0xCC, count: size - bytes.count)
+        memory.advanced(by: bytes.count).initializeMemory(
+            as: UInt8.self, repeating: 0xCC, count: size - bytes.count)
         guard scode_code_commit(memory, size) else {
             scode_code_release(memory, size)
             throw .outOfMemory

@@ -14,7 +14,8 @@ extension Emitter {
             if isInMachine(right, target), !isInMachine(left, target) { target = .rax }
         }
         if instruction.operation == .add, emitAddAsLea(instruction, left, right, target) { return }
-        if instruction.operation == .mul, instruction.hasImmediate, let constant = instruction.shortImmediate {
+        if instruction.operation == .mul, instruction.hasImmediate, let constant = instruction.shortImmediate
+        {
             let source = fetch(left, .rax)
             assembler.imul(width, target, source, immediate: constant)
             keep(instruction.dst, from: target)
@@ -128,7 +129,8 @@ extension Emitter {
         }
         copy(instruction.a, to: .rax, width)
         if isSigned {
-            emitSignedDivision(divisor, width, mayBeMinusOne: !instruction.hasImmediate || instruction.immediate == -1)
+            emitSignedDivision(
+                divisor, width, mayBeMinusOne: !instruction.hasImmediate || instruction.immediate == -1)
         } else {
             assembler.zero(.rdx)
             assembler.unary(.div, width, divisor)
@@ -182,7 +184,9 @@ extension Emitter {
     }
 
     mutating func emitConstant(_ instruction: VInstruction) {
-        if case .slot(let slot) = allocation.location(instruction.dst), let short = Int32(exactly: instruction.immediate) {
+        if case .slot(let slot) = allocation.location(instruction.dst),
+            let short = Int32(exactly: instruction.immediate)
+        {
             assembler.store(.w64, slotMemory(slot), immediate: short)
             return
         }

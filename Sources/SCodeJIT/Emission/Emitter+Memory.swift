@@ -111,7 +111,8 @@ extension Emitter {
     mutating func emitStore(_ instruction: VInstruction) {
         let value = fetch(instruction.a, .rcx)
         assembler.store(
-            MemoryWidth(bytes: instruction.size), Memory(.rax, Int32(truncatingIfNeeded: instruction.immediate)), value)
+            MemoryWidth(bytes: instruction.size),
+            Memory(.rax, Int32(truncatingIfNeeded: instruction.immediate)), value)
     }
 
     /// The cold half of a guard: asks the runtime, and goes back with a host address in rax or aborts.
@@ -137,7 +138,8 @@ extension Emitter {
         let saved: [GPR] = [.rsi, .rdi, .r8, .r9, .r10, .r11]  // the allocatable ones that C may change
         let resolve:
             @convention(c) (
-                UnsafeMutablePointer<scode_context>?, UnsafeMutablePointer<scode_instance>?, UInt64, UInt32, UInt64
+                UnsafeMutablePointer<scode_context>?, UnsafeMutablePointer<scode_instance>?, UInt64, UInt32,
+                UInt64
             ) -> UnsafeMutableRawPointer? = scode_resolve
         assembler.bind(entry)
         for register in saved { assembler.push(register) }
@@ -146,7 +148,8 @@ extension Emitter {
         assembler.mov(.w64, .rdx, .rax)
         assembler.mov(.w64, .rdi, Self.context)
         assembler.mov(.w64, .rsi, Self.instance)
-        assembler.mov(.rax, immediate: UInt64(UInt(bitPattern: unsafeBitCast(resolve, to: UnsafeRawPointer.self))))
+        assembler.mov(
+            .rax, immediate: UInt64(UInt(bitPattern: unsafeBitCast(resolve, to: UnsafeRawPointer.self))))
         assembler.call(.rax)
         assembler.alu(.add, .w64, .rsp, immediate: 8)
         for register in saved.reversed() { assembler.pop(register) }

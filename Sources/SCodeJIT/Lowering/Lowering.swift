@@ -204,7 +204,9 @@ struct Lowering {
 
     private var onlyPhysicalRegion: UInt8? {
         let dynamic = fragment.regions.indices.filter { fragment.regions[$0].policy != .static }
-        guard dynamic.count == 1, let only = dynamic.first, fragment.regions[only].policy == .physical else { return nil }
+        guard dynamic.count == 1, let only = dynamic.first, fragment.regions[only].policy == .physical else {
+            return nil
+        }
         return UInt8(only)
     }
 
@@ -301,20 +303,25 @@ struct Lowering {
             }
             var result: (register: Register, type: ValueType)?
             for (operand, kind) in zip(operands, macro.operands) {
-                if case .register(let register) = operand, case .result(let type) = kind { result = (register, type) }
+                if case .register(let register) = operand, case .result(let type) = kind {
+                    result = (register, type)
+                }
             }
             emit(.callHost, index) {
                 $0.target = instruction.index
                 $0.flag = result != nil
                 $0.dst = result?.register ?? Register(0)
             }
-            if let result, result.type.size < 8 { canonicalise(result.register, result.register, result.type, index) }
+            if let result, result.type.size < 8 {
+                canonicalise(result.register, result.register, result.type, index)
+            }
         }
     }
 
     /// An operation on one macro operand, which is cut to its declared type.
     private mutating func value(
-        _ operation: VOperation, _ operand: MacroOperand?, _ kind: MacroOperandKind?, _ target: UInt32, _ index: Int
+        _ operation: VOperation, _ operand: MacroOperand?, _ kind: MacroOperandKind?, _ target: UInt32,
+        _ index: Int
     ) {
         var type = ValueType.ul
         if case .value(let declared) = kind { type = declared }

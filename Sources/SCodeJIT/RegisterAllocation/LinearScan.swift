@@ -47,7 +47,9 @@ struct LinearScan {
     }
 
     /// The registers whose value must be at hand before instruction `index`.
-    static func live(_ fragment: VerifiedFragment, _ index: Int, _ observation: RegisterObservation) -> RegisterSet {
+    static func live(_ fragment: VerifiedFragment, _ index: Int, _ observation: RegisterObservation)
+        -> RegisterSet
+    {
         let live = fragment.liveBefore[index].intersection(fragment.initialised[index])
         return observation == .all ? fragment.initialised[index] : live
     }
@@ -78,7 +80,8 @@ struct LinearScan {
         }.sorted { ($0.start, $0.register.number) < ($1.start, $1.register.number) }
     }
 
-    private static func extend(_ set: RegisterSet, _ position: Int, _ first: inout [Int], _ last: inout [Int]) {
+    private static func extend(_ set: RegisterSet, _ position: Int, _ first: inout [Int], _ last: inout [Int])
+    {
         var members = set.rawValue
         while members != 0 {
             let number = members.trailingZeroBitCount
@@ -112,7 +115,9 @@ struct LinearScan {
         var free = allocatable
         for interval in intervals {
             for finished in active where finished.end < interval.start {
-                if case .machine(let register) = allocation.location(finished.register) { free.append(register) }
+                if case .machine(let register) = allocation.location(finished.register) {
+                    free.append(register)
+                }
             }
             active.removeAll { $0.end < interval.start }
             if let register = takeFirst(&free) {

@@ -40,7 +40,9 @@ extension VInstruction: CustomStringConvertible {
 /// What `scodec --dump` prints of the compiler's stages.
 public enum CompilerDump {
     /// VCode after optimisation.
-    public static func vcode(_ fragment: VerifiedFragment, observing observation: RegisterObservation = .live) -> String {
+    public static func vcode(_ fragment: VerifiedFragment, observing observation: RegisterObservation = .live)
+        -> String
+    {
         var code = Lowering.lower(fragment, observing: observation)
         StrengthReduction.run(&code)
         return code.instructions.map { $0.operation == .label ? "\($0)\n" : "    \($0)\n" }.joined()
