@@ -141,7 +141,7 @@ import Testing
     @Test func timeoutsAreOneShotAndWaitForTheTimerInterrupt() {
         var timeouts = Timeouts(tick: 10)
         timeouts.add(.scenarioEvent(1), at: 11)
-        timeouts.add(.wake(environment: 3, token: 1), at: 20)
+        timeouts.add(.wake(environment: 3), at: 20)
         timeouts.add(.create(environment: 4), at: 7)
         timeouts.armQuantum(end: 15)
         #expect(timeouts.next == 7)
@@ -149,7 +149,7 @@ import Testing
         #expect(timeouts.expire(at: 7, onlyPrecise: true) == .create(environment: 4))
         #expect(timeouts.expire(at: 19, onlyPrecise: false) == nil)
         // All at 20: who wakes, then the scenario, then the decision.
-        #expect(timeouts.expire(at: 20, onlyPrecise: true) == .wake(environment: 3, token: 1))
+        #expect(timeouts.expire(at: 20, onlyPrecise: true) == .wake(environment: 3))
         #expect(timeouts.expire(at: 20, onlyPrecise: true) == nil)
         #expect(timeouts.expire(at: 20, onlyPrecise: false) == .scenarioEvent(1))
         #expect(timeouts.expire(at: 20, onlyPrecise: false) == .schedule)

@@ -163,16 +163,4 @@ import Testing
         #expect(abs(Int64(timeline.received("alice")) - Int64(250 * ms)) <= Int64(8 * ms))
         #expect(timeline.incidents == [])
     }
-
-    @Test func sameScenarioSameTimeline() throws {
-        let main = try Examples.text("two-users.yaml")
-        let scenario = try ScenarioReader.read(path: "two-users.yaml") {
-            $0 == "two-users.yaml" ? main : try Examples.text($0)
-        }
-        #expect(scenario.warnings.isEmpty)
-        let first = try Machine(scenario: scenario.scenario).run()
-        let second = try Machine(scenario: scenario.scenario).run()
-        #expect(first.summary == second.summary)
-        first.check(#_sourceLocation)
-    }
 }

@@ -12,6 +12,12 @@ enum Examples {
     static func text(_ name: String) throws -> String {
         try String(contentsOf: folder.appending(path: name), encoding: .utf8)
     }
+    /// `two-users` is the scenario in `two-users.yaml`.
+    static func scenario(_ name: String) throws -> Scenario {
+        let (scenario, warnings) = try ScenarioReader.read(path: "\(name).yaml") { try text($0) }
+        #expect(warnings.isEmpty)
+        return scenario
+    }
     static func fragment(_ name: String) throws -> Scenario.FragmentSource {
         Scenario.FragmentSource(path: name, text: try text(name))
     }

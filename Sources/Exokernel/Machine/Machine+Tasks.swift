@@ -69,8 +69,7 @@ extension Machine {
     }
 
     private func sleep(_ id: Int, until time: UInt64) {
-        environments[id].sleepToken += 1
-        timeouts.add(.wake(environment: id, token: environments[id].sleepToken), at: time)
+        timeouts.add(.wake(environment: id), at: time)
         environments.setStatus(id, .sleeping)
         recorder.change(environments[id].node, to: .sleeping, at: clock.now)
         stopRunning()
