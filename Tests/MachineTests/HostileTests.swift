@@ -60,6 +60,7 @@ import Testing
             Code.accepts(2), [.task("a", [.sleep(9 * ms)]), .task("b", [.run(6 * ms)])]
         ).run()
         #expect(asleep.messages == ["root: accepted for 'a', which is not runnable × 2"])
+        #expect(asleep.life("a") == "sleeping 0-9")
         let refuses = try Scenario.with(Code.refuses, [.task("a", [.run(5 * ms)])]).run()
         #expect(refuses.messages == ["root: refused although somebody could run × 2"])
     }
@@ -71,6 +72,20 @@ import Testing
         ).run()
         #expect(timeline.messages == ["root: refused by everyone × 250"])
         #expect(timeline.received("a") == timeline.end)
+    }
+
+    /// When the default cannot help either, whoever runs is still one of the scheduler that failed.
+    @Test func aFailureBelowIsMendedBelow() throws {
+        let timeline = try Scenario.with(
+            Code.source("fragment f() {\n s_sub_sched 1\n s_refuse\n }"),
+            [
+                .scheduler("good", Code.first, [.task("a", loops: nil, [.run(5 * ms)])]),
+                .scheduler(
+                    "bad", Code.aborts,
+                    [.scheduler("shy", Code.refuses, [.task("b", loops: nil, [.run(5 * ms)])])]),
+            ], duration: 8 * ms
+        ).run()
+        #expect(timeline.schedule == "b 0-8")
     }
 
     /// The budget is the chain's. Who wastes it and then refuses makes its parent's fragment fail, which must
@@ -86,17 +101,26 @@ import Testing
                 s_refuse
             }
             """)
+        let needsSome = Code.source(
+            """
+            fragment f() {
+                s_sub_sched 0
+                setul   left, 50
+            again:
+                subuli  left, left, 1
+                bneuli  left, 0, again
+                s_app_sched 4
+            }
+            """)
         let timeline = try Scenario.with(
-            try Examples.fragment("round-robin.scode"),
+            needsSome,
             [
                 .scheduler("waster", wastes, [.task("a", loops: nil, [.run(5 * ms)])]),
-                .task("b", loops: nil, [.run(5 * ms)]), .task("c", loops: nil, [.run(5 * ms)]),
+                .task("b", loops: nil, [.run(5 * ms)]),
             ]
         ).run()
-        #expect(!timeline.messages.contains { $0.hasPrefix("root: detached") })
-        #expect(timeline.messages.contains("waster: detached after 16 failures"))
-        #expect(timeline.received("b") > timeline.end / 4)
-        #expect(timeline.received("c") > timeline.end / 4)
+        #expect(timeline.messages == ["root: abort budget-exhausted at line 14 × 250"])
+        #expect(timeline.received("b") == timeline.end)
     }
 
     @Test func differentIncidentsAreBounded() throws {

@@ -60,6 +60,21 @@ import Testing
             ])
     }
 
+    @Test func anInstallationThatFailsHoldsNoMemory() throws {
+        let greedy = Code.source(
+            "fragment f() {\n s_refuse\n }",
+            regions: (0..<5).map {
+                "region room\($0): \($0 % 2 == 0 ? "virtual" : "physical") rw, 1024*1024\n"
+            }
+            .joined())
+        let machine = try Machine(scenario: scenario(Code.first, [(1 * ms, .replace(greedy, data: []))]))
+        let free = machine.pages.freeCount
+        machine.run(until: 2 * ms)
+        #expect(machine.timeline.incidents.count == 1)
+        // One page table stays, for the next time that there is something to map.
+        #expect(machine.pages.freeCount >= free - 1)
+    }
+
     /// Counts its invocations, and accepts for an environment that nobody has: the number is in the incident.
     private static func counter(_ regions: String) -> Scenario.FragmentSource {
         Code.source(

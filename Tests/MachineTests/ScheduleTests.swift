@@ -75,14 +75,15 @@ import Testing
         let timeline = try Scenario.with(
             nil,
             [
-                .tasks("x", duration: 6 * ms, [("p", [.run(100 * ms)]), ("q", [.sleep(100 * ms)])]),
-                .task("late", start: 3 * ms, [.run(2 * ms)]),
+                .tasks("x", duration: 5_500_000, [("p", [.run(100 * ms)]), ("q", [.sleep(6 * ms)])]),
+                .task("late", start: 3 * ms, [.run(2 * ms), .sleep(10 * ms)]),
             ]
         ).run()
         #expect(timeline.schedule == "x.p 0-4, late 4-6")
-        #expect(timeline.life("x.q") == "runnable 0-4, sleeping 4-6")
+        #expect(timeline.messages == [])  // at 10, q is not woken: it has ended
+        #expect(timeline.life("x.q") == "runnable 0-4, sleeping 4-5.5")
         #expect(timeline.nodes.map(\.created) == [0, 0, 0, 3 * ms])
-        #expect(timeline.nodes.map(\.ended) == [nil, 6 * ms, 6 * ms, 6 * ms])
+        #expect(timeline.nodes.map(\.ended) == [nil, 5_500_000, 5_500_000, 16 * ms])
     }
 
     @Test func timersCountFromTheLastPeriod() throws {

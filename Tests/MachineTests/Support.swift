@@ -169,9 +169,25 @@ extension Timeline {
         incidents.map { ($0.node.map { "\(nodes[$0].name): " } ?? "") + $0.message }
     }
 
-    /// The record adds up; besides, no span is empty, and no two that follow each other are of a kind.
+    /// Runnable environments for which there was time: spans that are not covered by somebody running.
+    private var idleWhileRunnable: [Span] {
+        var busy: [(start: UInt64, end: UInt64)] = []
+        for span in spans.filter({ $0.state == .running }).sorted(by: { $0.start < $1.start }) {
+            if let last = busy.last, last.end == span.start {
+                busy[busy.count - 1].end = span.end
+            } else {
+                busy.append((span.start, span.end))
+            }
+        }
+        return spans.filter { span in
+            span.state == .runnable && !busy.contains { $0.start <= span.start && span.end <= $0.end }
+        }
+    }
+
+    /// The record adds up, and the processor is not idle while somebody could run; besides, no span is empty, and no two that follow each other are of a kind.
     func check(_ location: SourceLocation) {
         #expect(problems() == [], sourceLocation: location)
+        #expect(idleWhileRunnable == [], sourceLocation: location)
         #expect(spans.allSatisfy { $0.start < $0.end }, "empty span", sourceLocation: location)
         for index in nodes.indices {
             let life = spans.filter { $0.node == index }

@@ -43,6 +43,17 @@ import Testing
         #expect(timeline.wakeups.map(\.time) == [1 * ms, 2 * ms, 3 * ms])
     }
 
+    @Test func aSignalWakesOnlyWhoWaitedLongest() throws {
+        let waiter: [Workload.Action] = [
+            .lock("m"), .wait(condition: "c", mutex: "m"), .unlock("m"), .run(1 * ms),
+        ]
+        let timeline = try run([
+            ("a", waiter), ("b", waiter), ("c", [.run(1 * ms), .signal("c"), .run(1 * ms)]),
+        ])
+        #expect(timeline.schedule == "x.c 0-2, x.a 2-3")
+        #expect(timeline.life("x.b") == "blocked 0-100")
+    }
+
     @Test func aSignalWithoutWaitersIsLost() throws {
         let timeline = try run([
             ("a", [.signal("c"), .resume("s"), .run(1 * ms)]),

@@ -37,7 +37,7 @@ extension Machine {
     /// Detaches a scheduler with its fragment. Its children go to the scheduler above.
     public func detachScheduler(_ name: String) throws(MachineError) {
         guard let id = schedulers[name] else { throw .unknownScheduler(name) }
-        let (children, parent) = try tree.detach(environments[id], environments: environments)
+        let parent = try tree.detach(environments[id], environments: environments)
         schedulers[name] = nil
         remove(id)
         if let old = defaults.removeValue(forKey: id) { release(old, of: id) }
@@ -46,7 +46,6 @@ extension Machine {
             environments.setParent(child.id, parent)
             recorder.moveUnder(environments[parent].node, child.node)
         }
-        for child in children { relink(child) }
         relink(parent)
         environments.end(id)
         recorder.endScheduler(environments[id].node, at: clock.now)

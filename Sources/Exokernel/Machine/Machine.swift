@@ -100,6 +100,7 @@ public final class Machine {
         let end = min(scenario.machine.duration, time)
         while !isStopped, clock.now < end {
             settle()
+            countStep()
             if unfinished == 0 { isStopped = true }
             if isStopped { return }
             let burstEnd = running.map { clock.now.adding(environments[$0].burst) }
@@ -123,7 +124,6 @@ public final class Machine {
         }
         if running == nil, !isIdle, !isStopped {
             isIdle = true
-            timeouts.disarmQuantum()
             recorder.decision(
                 Timeline.Decision(time: clock.now, chosen: nil, byDefault: false, budgetUsed: 0))
         }
@@ -149,7 +149,7 @@ public final class Machine {
             case .wake(let environment): wake(environment)
             case .endApplication(let application): endApplication(application)
             case .scenarioEvent(let index): perform(scenario.events[index])
-            case .schedule: isRevoked = running != nil
+            case .schedule: isRevoked = running != nil  // an idle processor has nobody to lose it
             }
         }
     }

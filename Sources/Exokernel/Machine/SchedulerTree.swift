@@ -76,10 +76,10 @@ struct SchedulerTree {
     }
 
     /// Takes a scheduler out. Its children go to the scheduler above, in their order.
-    /// - Returns: the children, with their new parent.
+    /// - Returns: that one.
     mutating func detach(
         _ environment: Environment, environments: EnvironmentTable
-    ) throws(MachineError) -> (children: [Int], parent: Int) {
+    ) throws(MachineError) -> Int {
         guard let node = nodes[environment.id] else { throw .unknownScheduler(environment.name) }
         guard environment.id != root else { throw .rootCannotBeDetached(environment.name) }
         let children = node.entries.filter { $0 != 0 }
@@ -96,7 +96,7 @@ struct SchedulerTree {
             try addChild(environments[child], kind: kind, to: node.parent)
         }
         pages.release(node.table, count: node.tablePages)
-        return (children, node.parent)
+        return node.parent
     }
 
     /// Enters an application's environment that has begun.

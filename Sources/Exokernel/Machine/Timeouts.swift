@@ -63,9 +63,6 @@ struct Timeouts {
         }
     }
 
-    /// The processor is idle: no quantum runs out.
-    mutating func disarmQuantum() { quantumEnd = nil }
-
     /// Takes out the next timeout that is due at `now`.
     /// - Parameter precise: only timeouts that do not wait for the timer interrupt.
     mutating func expire(at now: UInt64, onlyPrecise precise: Bool) -> Timeout? {
