@@ -74,6 +74,7 @@ let package = Package(
         .testTarget(
             name: "ReportTests", dependencies: ["Exokernel"], swiftSettings: strict),
         .testTarget(
-            name: "MachineTests", dependencies: ["Exokernel", "SCode"], swiftSettings: strict),
+            name: "MachineTests", dependencies: ["Exokernel", "SCode"], exclude: ["Goldens"],
+            swiftSettings: strict),
     ]
 )

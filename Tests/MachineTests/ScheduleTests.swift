@@ -120,7 +120,8 @@ import Testing
             Code.firstSlot,
             [
                 .scheduler(
-                    "one", turns, [.task("a", [.run(6 * ms), .sleep(4 * ms), .run(1 * ms)]), .task("b", [.run(6 * ms)])]),
+                    "one", turns,
+                    [.task("a", [.run(6 * ms), .sleep(4 * ms), .run(1 * ms)]), .task("b", [.run(6 * ms)])]),
                 .scheduler("two", Code.first, [.task("c", [.run(9 * ms)]), .task("d", [.run(2 * ms)])]),
             ]
         ).run()
@@ -133,7 +134,9 @@ import Testing
 
     @Test func halvesForTwoUsers() throws {
         let turns = try Examples.fragment("round-robin.scode")
-        let many = (1...5).map { Scenario.Child.task("b\($0)", loops: nil, [.run(300_000), .sleep(500_000)]) }
+        let many = (1...5).map {
+            Scenario.Child.task("b\($0)", loops: nil, [.run(300_000), .sleep(500_000)])
+        }
         let timeline = try Scenario.with(
             try Examples.fragment("two-users.scode"),
             [
@@ -159,17 +162,5 @@ import Testing
         // Alice slept half of the time, and has no more than her half of the rest.
         #expect(abs(Int64(timeline.received("alice")) - Int64(250 * ms)) <= Int64(8 * ms))
         #expect(timeline.incidents == [])
-    }
-
-    @Test func sameScenarioSameTimeline() throws {
-        let main = try Examples.text("two-users.yaml")
-        let scenario = try ScenarioReader.read(path: "two-users.yaml") {
-            $0 == "two-users.yaml" ? main : try Examples.text($0)
-        }
-        #expect(scenario.warnings.isEmpty)
-        let first = try Machine(scenario: scenario.scenario).run()
-        let second = try Machine(scenario: scenario.scenario).run()
-        #expect(first.summary == second.summary)
-        first.check(#_sourceLocation)
     }
 }

@@ -31,8 +31,6 @@ struct Environment {
 
     /// Nanoseconds of processor time until its next action.
     var burst: UInt64 = 0
-    /// Counts its sleeps, so that a timeout of an earlier one is not taken for the present one's.
-    var sleepToken: UInt64 = 0
 
     init(id: Int, name: String, isScheduler: Bool, parent: Int, priority: Int = 0, weight: UInt32 = 0) {
         self.id = id

@@ -137,7 +137,7 @@ extension Machine {
         installed.failures += 1
         downloaded[scheduler] = installed
         guard installed.failures >= limits.failures else { return }
-        report("detached after \(installed.failures) failures", scheduler)
+        report("detached after \(installed.failures) failures", scheduler, always: true)
         remove(scheduler)
     }
 }

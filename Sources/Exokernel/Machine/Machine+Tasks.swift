@@ -7,8 +7,7 @@ extension Machine {
             try begin(id)
         } catch {
             report("cannot begin: \(error)", id)
-            environments.end(id)
-            unfinished -= 1
+            cancel(id)
         }
     }
 
@@ -37,10 +36,15 @@ extension Machine {
             if environments[id].hasBegun {
                 leave(id)
             } else {
-                environments.end(id)
-                unfinished -= 1
+                cancel(id)
             }
         }
+    }
+
+    private func cancel(_ id: Int) {
+        environments.end(id)
+        recorder.cancel(environments[id].node, at: clock.now)
+        unfinished -= 1
     }
 
     private func leave(_ id: Int) {
@@ -65,8 +69,7 @@ extension Machine {
     }
 
     private func sleep(_ id: Int, until time: UInt64) {
-        environments[id].sleepToken += 1
-        timeouts.add(.wake(environment: id, token: environments[id].sleepToken), at: time)
+        timeouts.add(.wake(environment: id), at: time)
         environments.setStatus(id, .sleeping)
         recorder.change(environments[id].node, to: .sleeping, at: clock.now)
         stopRunning()

@@ -14,7 +14,7 @@ public final class Machine {
         /// Actions of one task without any time passing; the task is ended then.
         public var actionsPerInstant = 100_000
         /// Actions, decisions and timeouts in all; the simulation ends then.
-        public var steps = 20_000_000
+        public var steps = 8_000_000
         /// Failures of one fragment, after which it is removed.
         public var failures = 16
         public init() {}
@@ -146,8 +146,7 @@ public final class Machine {
             countStep()
             switch timeout {
             case .create(let environment): beginTask(environment)
-            case .wake(let environment, let token):
-                if environments[environment].sleepToken == token { wake(environment) }
+            case .wake(let environment): wake(environment)
             case .endApplication(let application): endApplication(application)
             case .scenarioEvent(let index): perform(scenario.events[index])
             case .schedule: isRevoked = running != nil
@@ -161,12 +160,14 @@ public final class Machine {
         if steps == limits.steps {
             isStopped = true
             recorder.incident(
-                "the simulation was stopped after \(limits.steps) steps", node: nil, at: clock.now)
+                "the simulation was stopped after \(limits.steps) steps", node: nil, at: clock.now,
+                always: true)
         }
     }
 
     /// Notes that something went wrong in an environment, or in a scheduler's fragment.
-    func report(_ message: String, _ environment: Int) {
-        recorder.incident(message, node: environments[environment].node, at: clock.now)
+    /// - Parameter always: kept even if there have been many different ones.
+    func report(_ message: String, _ environment: Int, always: Bool = false) {
+        recorder.incident(message, node: environments[environment].node, at: clock.now, always: always)
     }
 }

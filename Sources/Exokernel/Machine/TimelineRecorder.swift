@@ -56,8 +56,14 @@ struct TimelineRecorder {
 
     mutating func wakeup(_ node: Int, at time: UInt64) { timeline.wakeups.append((time, node)) }
     mutating func decision(_ decision: Timeline.Decision) { timeline.decisions.append(decision) }
-    mutating func incident(_ message: String, node: Int?, at time: UInt64) {
-        incidents.add(message, node: node, at: time)
+    mutating func incident(_ message: String, node: Int?, at time: UInt64, always: Bool) {
+        incidents.add(message, node: node, at: time, always: always)
+    }
+
+    /// An environment that was to begin later never will.
+    mutating func cancel(_ node: Int, at time: UInt64) {
+        timeline.nodes[node].created = time
+        timeline.nodes[node].ended = time
     }
 
     /// A scheduler, which has no states, ends.
@@ -92,9 +98,10 @@ struct IncidentLog {
     private var indices: [Key: Int] = [:]
     private var messages: [Int?: Int] = [:]
 
-    mutating func add(_ message: String, node: Int?, at time: UInt64) {
+    /// - Parameter always: kept even if there have been many different ones.
+    mutating func add(_ message: String, node: Int?, at time: UInt64, always: Bool) {
         var key = Key(node: node, message: message)
-        if indices[key] == nil, messages[node, default: 0] >= Self.messagesPerNode {
+        if indices[key] == nil, !always, messages[node, default: 0] >= Self.messagesPerNode {
             key.message = "further incidents of other kinds"
         }
         if let index = indices[key] {

@@ -3,8 +3,9 @@
 enum Timeout: Hashable {
     /// An application's task begins.
     case create(environment: Int)
-    /// An environment has slept long enough; `token` says which sleep was meant, for it may have ended.
-    case wake(environment: Int, token: UInt64)
+    /// An environment has slept long enough. It has one such timeout at most, and none is meant for another:
+    /// ids are not used again.
+    case wake(environment: Int)
     /// An application's time is over.
     case endApplication(Int)
     /// An event of the scenario, by index.
