@@ -17,7 +17,8 @@ public struct SourceRange: Hashable, Sendable, BitwiseCopyable {
 
 /// A rule of the verifier. The number is part of the language: diagnostics carry it, file tests name it.
 public enum VerifierRule: UInt8, CaseIterable, Sendable {
-    case operands = 1, registersMapped, readOnlyRegisters, labels, macros, endOfFragment, limits, initialisation
+    case operands = 1, registersMapped, readOnlyRegisters, labels, macros, endOfFragment, limits,
+        initialisation
     case staticAccess, regions, parameters
 
     /// `V1` … `V11`.
@@ -26,7 +27,8 @@ public enum VerifierRule: UInt8, CaseIterable, Sendable {
     /// The rule in a sentence; the language reference lists these.
     public var statement: String {
         switch self {
-        case .operands: "each instruction is one of the opcode table, with the operands that its row calls for"
+        case .operands:
+            "each instruction is one of the opcode table, with the operands that its row calls for"
         case .registersMapped: "only registers that the acceptor maps are named"
         case .readOnlyRegisters: "registers that the acceptor maps read-only are not written"
         case .labels: "labels, and the tables that list them, are placed once and inside the fragment"

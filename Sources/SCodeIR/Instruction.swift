@@ -43,7 +43,8 @@ public struct Instruction: Hashable, Sendable, BitwiseCopyable {
     public var immediate: Int64
 
     public init(
-        _ opcode: Opcode, rd: Register = Register(0), rs1: Register = Register(0), rs2: Register = Register(0),
+        _ opcode: Opcode, rd: Register = Register(0), rs1: Register = Register(0),
+        rs2: Register = Register(0),
         index: UInt32 = 0, immediate: Int64 = 0
     ) {
         self.opcode = opcode

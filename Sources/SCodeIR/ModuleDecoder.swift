@@ -44,7 +44,8 @@ extension DecodingFailure: CustomStringConvertible {
         case .truncated(let at): "byte \(at): the module ends in the middle"
         case .notAModule: "byte 0: not a module: it does not begin with SCOD"
         case .unknownVersion(let version, let at): "byte \(at): version \(version) is not known"
-        case .tooMany(let list, let count, let at): "byte \(at): \(count) \(list.rawValue) are more than can be"
+        case .tooMany(let list, let count, let at):
+            "byte \(at): \(count) \(list.rawValue) are more than can be"
         case .badName(let at): "byte \(at): the name is not plain UTF-8"
         case .badByte(let field, let byte, let at): "byte \(at): \(byte) means nothing as \(field.rawValue)"
         case .trailingBytes(let at): "byte \(at): bytes follow the program"
@@ -129,7 +130,9 @@ private struct ModuleReader {
     ) throws(DecodingFailure) -> Int {
         let at = offset
         let count: UInt32 = try integer()
-        guard count <= limit, Int(count) <= remaining / elementSize else { throw .tooMany(list, count, at: at) }
+        guard count <= limit, Int(count) <= remaining / elementSize else {
+            throw .tooMany(list, count, at: at)
+        }
         return Int(count)
     }
 
@@ -176,7 +179,9 @@ private struct ModuleReader {
         let positions = try coded(.positions) { $0 & ~known == 0 ? $0 : nil }
         if positions & ModuleFormat.hasHeadingRange != 0 { fragment.range = try range() }
         if positions & ModuleFormat.hasSourceRanges != 0 {
-            guard instructions <= remaining / ModuleFormat.rangeSize else { throw .truncated(at: bytes.count) }
+            guard instructions <= remaining / ModuleFormat.rangeSize else {
+                throw .truncated(at: bytes.count)
+            }
             fragment.sourceRanges.reserveCapacity(instructions)
             for _ in 0..<instructions { fragment.sourceRanges.append(try range()) }
         }

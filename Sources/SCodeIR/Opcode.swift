@@ -130,7 +130,8 @@ public struct Opcode: Hashable, Sendable, BitwiseCopyable {
         switch row.shape {
         case .convert: return type != sourceType && row.types.contains(type) && row.types.contains(sourceType)
         case .jump, .jumpTable, .macro: return type == .ul && sourceType == .ul
-        case .constant: return sourceType == type && (form != .symbol || type == .p) && row.types.contains(type)
+        case .constant:
+            return sourceType == type && (form != .symbol || type == .p) && row.types.contains(type)
         case .binary, .unary, .load, .store, .branch: return sourceType == type && row.types.contains(type)
         }
     }

@@ -11,7 +11,8 @@ extension Program {
         if let acceptorName { out += "accept \(UniqueNames.sanitised(acceptorName))\n\n" }
         let regionNames = regions.enumerated().map { names.take($1.name, or: "region_\($0)") }
         for (region, name) in zip(regions, regionNames) {
-            out += "region \(name): \(region.policy.name) \(region.isWritable ? "rw" : "ro"), \(region.size)\n"
+            out +=
+                "region \(name): \(region.policy.name) \(region.isWritable ? "rw" : "ro"), \(region.size)\n"
         }
         if !regions.isEmpty { out += "\n" }
         var fragmentNames = UniqueNames()

@@ -9,7 +9,8 @@ public enum TextForm {
     /// A letter or `_`, then letters, digits and `_`; ASCII only, so that no two names look alike.
     public static func isIdentifier(_ name: String) -> Bool {
         let bytes = name.utf8
-        guard let first = bytes.first, isIdentifierStart(first), bytes.count <= ProgramLimits.nameLength else {
+        guard let first = bytes.first, isIdentifierStart(first), bytes.count <= ProgramLimits.nameLength
+        else {
             return false
         }
         return bytes.allSatisfy(isIdentifierByte)
@@ -17,7 +18,8 @@ public enum TextForm {
 
     public static func isIdentifierStart(_ byte: UInt8) -> Bool {
         switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_"): true
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_"):
+            true
         default: false
         }
     }

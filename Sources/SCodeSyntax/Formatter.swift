@@ -79,7 +79,9 @@ private struct Formatter {
 
     private mutating func addTrailing(_ token: Token) {
         var text = source.text(of: token)
-        while let last = text.unicodeScalars.last, last == " " || last == "\t" { text.unicodeScalars.removeLast() }
+        while let last = text.unicodeScalars.last, last == " " || last == "\t" {
+            text.unicodeScalars.removeLast()
+        }
         if line.isEmpty { line.indent = indent(for: nil) }
         line.comment = line.comment.map { "\($0) \(text)" } ?? text
     }
@@ -181,7 +183,8 @@ private struct Formatter {
         }
         guard let previous, !isAfterUnary else { return isAfterUnary ? "" : " " }
         switch (previous.kind, token.kind) {
-        case (_, .comma), (_, .colon), (_, .rightParenthesis), (_, .rightBracket), (_, .leftBracket): return ""
+        case (_, .comma), (_, .colon), (_, .rightParenthesis), (_, .rightBracket), (_, .leftBracket):
+            return ""
         case (.leftParenthesis, _), (.leftBracket, _), (.dot, _), (_, .dot): return ""
         case (.leftBrace, .rightBrace): return ""
         case (.identifier, .leftParenthesis): return ""

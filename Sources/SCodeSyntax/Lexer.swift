@@ -103,7 +103,8 @@ struct Lexer {
         if !isNumber {
             sink.error(
                 here(length), "this is not a number",
-                suggestion: "numbers are decimal, 0x and hexadecimal, or 0b and binary; '_' may separate digits")
+                suggestion:
+                    "numbers are decimal, 0x and hexadecimal, or 0b and binary; '_' may separate digits")
         } else if overflow {
             sink.error(here(length), "the number does not fit in 64 bits")
         }
@@ -144,7 +145,9 @@ struct Lexer {
         }
     }
 
-    private func peekIsInLine(_ index: Int) -> Bool { index < bytes.count && bytes[index] != UInt8(ascii: "\n") }
+    private func peekIsInLine(_ index: Int) -> Bool {
+        index < bytes.count && bytes[index] != UInt8(ascii: "\n")
+    }
 
     private func characterValue(_ content: ArraySlice<UInt8>) -> UInt64? {
         let scalars = String(decoding: content, as: UTF8.self).unicodeScalars
@@ -232,7 +235,9 @@ struct Lexer {
     private mutating func blockComment() {
         var end = offset + 2
         while end < bytes.count {
-            if bytes[end] == UInt8(ascii: "/"), bytes[end - 1] == UInt8(ascii: "*"), end >= offset + 3 { break }
+            if bytes[end] == UInt8(ascii: "/"), bytes[end - 1] == UInt8(ascii: "*"), end >= offset + 3 {
+                break
+            }
             end += 1
         }
         let isClosed = end < bytes.count

@@ -111,7 +111,8 @@ extension Parser {
     private mutating func checkUnused(_ name: Token) -> Bool {
         guard let first = declarations.valueDeclaration(of: text(name)) else { return true }
         sink.error(
-            name.range, "'\(text(name))' is declared twice", notes: [.init(first.range, "first declared here")])
+            name.range, "'\(text(name))' is declared twice",
+            notes: [.init(first.range, "first declared here")])
         return false
     }
 

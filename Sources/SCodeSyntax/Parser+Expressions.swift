@@ -72,7 +72,8 @@ extension Parser {
         if fits(value) { return value }
         sink.error(
             tokens[start].range(through: tokens[max(start, position - 1)]),
-            value == .max ? "the result does not fit in 64 bits" : "the result \(value) does not fit in 64 bits")
+            value == .max
+                ? "the result does not fit in 64 bits" : "the result \(value) does not fit in 64 bits")
         return nil
     }
 

@@ -70,7 +70,9 @@ extension Parser {
                 notes: [.init(first.range, "first declared here")])
         }
         for index in position..<limit where tokens[index].kind == .identifier {
-            if let register = TextForm.register(named: text(tokens[index])) { fragment.reserved.insert(register) }
+            if let register = TextForm.register(named: text(tokens[index])) {
+                fragment.reserved.insert(register)
+            }
         }
         if take(.leftParenthesis) != nil { parameters() }
         if take(.leftBrace) == nil {
@@ -195,7 +197,9 @@ extension Parser {
         if start.kind == .identifier, let region = declarations.regions[text(start)] {
             position += 1
             if type.size < 8 {
-                sink.error(start.range, "the address of a region does not fit in type \(type.suffix)", suggestion: "use type p")
+                sink.error(
+                    start.range, "the address of a region does not fit in type \(type.suffix)",
+                    suggestion: "use type p")
                 return nil
             }
             return .region(region.index ?? 0)
@@ -222,7 +226,8 @@ extension Parser {
             fragment.unplaced.insert(name)
         } else if let first = fragment.registers[name] {
             sink.error(
-                token.range, "'\(name)' is declared twice", notes: [.init(first.range, "first declared here")])
+                token.range, "'\(name)' is declared twice", notes: [.init(first.range, "first declared here")]
+            )
         } else {
             fragment.registers[name] = .init(register: register, range: token.range)
             let number = Int(register.number)
@@ -270,7 +275,8 @@ extension Parser {
         } else if name == "register", let next, next.kind == .identifier {
             if !alias() || !expectEndOfStatement() { skipStatement() }
         } else if let next, next.kind == .equals {
-            sink.error(token.range, "there is no assignment", suggestion: "write setu \(name), … or movu \(name), …")
+            sink.error(
+                token.range, "there is no assignment", suggestion: "write setu \(name), … or movu \(name), …")
             skipStatement()
         } else {
             instruction(name)
@@ -372,6 +378,7 @@ extension Parser {
         if position > start || fragment.operands.count > first { fragment.operands.append(start..<position) }
         fragment.statements.append(
             .init(
-                mnemonic: mnemonic, opcode: Opcode.byMnemonic[name], operands: first..<fragment.operands.count))
+                mnemonic: mnemonic, opcode: Opcode.byMnemonic[name], operands: first..<fragment.operands.count
+            ))
     }
 }

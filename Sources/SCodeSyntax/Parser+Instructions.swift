@@ -23,7 +23,8 @@ extension Parser {
                 isFull = true
                 continue
             }
-            let last = statement.operands.last.map { fragment.operands[$0].upperBound - 1 } ?? statement.mnemonic
+            let last =
+                statement.operands.last.map { fragment.operands[$0].upperBound - 1 } ?? statement.mnemonic
             fragment.code.instructions.append(instruction)
             fragment.code.sourceRanges.append(mnemonic.range(through: tokens[last]))
         }

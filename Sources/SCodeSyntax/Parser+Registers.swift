@@ -74,7 +74,8 @@ extension Parser {
         guard let token = singleName(operand) else {
             if isReadable(operand) {
                 sink.error(
-                    range(of: operand), "expected a register", suggestion: "put the constant in a register with set")
+                    range(of: operand), "expected a register",
+                    suggestion: "put the constant in a register with set")
             }
             return nil
         }
@@ -95,7 +96,8 @@ extension Parser {
 
     mutating func unknownRegister(_ token: Token) {
         let name = text(token)
-        let suggestion = sink.didYouMean(name, among: Array(fragment.registers.keys) + declarations.constants.keys)
+        let suggestion = sink.didYouMean(
+            name, among: Array(fragment.registers.keys) + declarations.constants.keys)
         sink.error(
             token.range, "nothing is called '\(name)': no instruction of this fragment writes it",
             suggestion: suggestion)

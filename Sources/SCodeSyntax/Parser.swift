@@ -106,7 +106,8 @@ struct Parser {
         let token = current
         if token.kind == .identifier {
             let name = text(token)
-            var suggestion = sink.didYouMean(name, among: ["accept", "const", "struct", "region", "fragment"])
+            var suggestion = sink.didYouMean(
+                name, among: ["accept", "const", "struct", "region", "fragment"])
             if suggestion == nil, Opcode.byMnemonic[name] != nil {
                 suggestion = "instructions stand inside a fragment"
             }
@@ -247,7 +248,8 @@ struct Parser {
     mutating func checkDeclarable(_ token: Token, _ what: String) -> Bool {
         let name = text(token)
         if TextForm.isDeclarable(name) { return true }
-        let reason = TextForm.looksLikeRegister(name) ? "is spelled like a register" : "is a word of the language"
+        let reason =
+            TextForm.looksLikeRegister(name) ? "is spelled like a register" : "is a word of the language"
         sink.error(token.range, "'\(name)' \(reason) and cannot name \(what)")
         return false
     }

@@ -71,7 +71,9 @@ import Testing
         expect(.badByte(.positions, 4, at: start + 20), of: code, at: start + 20, 4)
     }
 
-    private func expect(_ failure: DecodingFailure, of bytes: [UInt8], at index: Int? = nil, _ byte: UInt8 = 0) {
+    private func expect(
+        _ failure: DecodingFailure, of bytes: [UInt8], at index: Int? = nil, _ byte: UInt8 = 0
+    ) {
         var bytes = bytes
         if let index { bytes[index] = byte }
         #expect(throws: failure) { try Program(decoding: bytes) }

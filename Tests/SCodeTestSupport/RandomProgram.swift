@@ -11,11 +11,13 @@ extension Program {
             let size = UInt64(bitPattern: generator.interestingValue())
             program.regions.append(
                 Region(
-                    name: names.next(&generator), policy: MemoryPolicy.allCases.randomElement(using: &generator) ?? .virtual,
+                    name: names.next(&generator),
+                    policy: MemoryPolicy.allCases.randomElement(using: &generator) ?? .virtual,
                     isWritable: generator.oneIn(2), size: size))
         }
         for _ in 0..<Int.random(in: 0...3, using: &generator) {
-            program.fragments.append(.random(in: program, names: names, using: &generator, called: names.next(&generator)))
+            program.fragments.append(
+                .random(in: program, names: names, using: &generator, called: names.next(&generator)))
         }
         return program
     }
@@ -51,7 +53,8 @@ extension FragmentCode {
                 fragment.registerNames[Int(register.number)] = parameter.name
             }
             if type.size == 8, !program.regions.isEmpty, generator.oneIn(2) {
-                parameter.defaultValue = .region(UInt32.random(in: 0..<UInt32(program.regions.count), using: &generator))
+                parameter.defaultValue = .region(
+                    UInt32.random(in: 0..<UInt32(program.regions.count), using: &generator))
             } else if generator.oneIn(2) {
                 parameter.defaultValue = .constant(type.immediate(generator.interestingValue()))
             }
@@ -63,7 +66,9 @@ extension FragmentCode {
         let count = generator.oneIn(5) ? 0 : Int.random(in: 1...40, using: &generator)
         for _ in 0..<Int.random(in: 0...5, using: &generator) {
             fragment.labels.append(
-                Label(name: names.next(&generator), position: UInt32.random(in: 0...UInt32(count), using: &generator)))
+                Label(
+                    name: names.next(&generator),
+                    position: UInt32.random(in: 0...UInt32(count), using: &generator)))
         }
         fragment.labels.sort { $0.position < $1.position }
         for _ in 0..<Int.random(in: 0...2, using: &generator) {
@@ -96,13 +101,16 @@ extension FragmentCode {
                     instruction.immediate =
                         isOffset ? Int64(Int32(truncatingIfNeeded: value)) : opcode.type.immediate(value)
                 case .label, .table, .symbol:
-                    choices = kind == .label ? labels.count : kind == .table ? tables.count : program.regions.count
+                    choices =
+                        kind == .label ? labels.count : kind == .table ? tables.count : program.regions.count
                     if choices == 0 {
                         isWhole = false
                     } else {
                         instruction.index = UInt32.random(in: 0..<UInt32(choices), using: &generator)
                     }
-                    if kind == .symbol, generator.oneIn(2) { instruction.immediate = generator.interestingValue() }
+                    if kind == .symbol, generator.oneIn(2) {
+                        instruction.immediate = generator.interestingValue()
+                    }
                 }
             }
             if isWhole { return instruction }

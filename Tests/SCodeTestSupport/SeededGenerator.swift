@@ -19,7 +19,9 @@ extension SeededGenerator {
     public mutating func interestingValue() -> Int64 {
         switch Int.random(in: 0..<6, using: &self) {
         case 0: Int64.random(in: -16...16, using: &self)
-        case 1: [Int64.min, .max, -1, 0, 1, 1 << 31, -(1 << 31), 1 << 32, 255, 65535][Int.random(in: 0..<10, using: &self)]
+        case 1:
+            [Int64.min, .max, -1, 0, 1, 1 << 31, -(1 << 31), 1 << 32, 255, 65535][
+                Int.random(in: 0..<10, using: &self)]
         default: Int64(bitPattern: next()) >> Int64.random(in: 0..<64, using: &self)
         }
     }
