@@ -17,6 +17,8 @@ public func format(_ text: String) throws(DiagnosticsError) -> String {
 private struct Formatter {
     private let source: SourceText
     private let tokens: [Token]
+    /// For each token, what comes next, comments apart.
+    private let kindAfterComments: [TokenKind]
     private var lines: [Line] = []
 
     private struct Line {
@@ -48,6 +50,15 @@ private struct Formatter {
     init(_ source: SourceText, _ tokens: [Token]) {
         self.source = source
         self.tokens = tokens
+        var kinds = [TokenKind](repeating: .end, count: tokens.count)
+        var kind = TokenKind.end
+        for index in tokens.indices.reversed() {
+            kinds[index] = kind
+            if tokens[index].kind != .lineComment, tokens[index].kind != .blockComment {
+                kind = tokens[index].kind
+            }
+        }
+        kindAfterComments = kinds
     }
 
     mutating func run() -> String {
@@ -59,11 +70,11 @@ private struct Formatter {
 
     private mutating func add(_ index: Int) {
         let token = tokens[index]
-        let endsLine = index + 1 >= tokens.count || [.newline, .end].contains(tokens[index + 1].kind)
         switch token.kind {
         case .newline:
             // The line end inside a comment counts once, not again after the comment.
-            if token.byteCount == 0, endsLine { return }
+            let isDoubled = index + 1 < tokens.count && [.newline, .end].contains(tokens[index + 1].kind)
+            if token.byteCount == 0, isDoubled { return }
             finishLine()
             if scopes.last != .list { endStatement() }
         case .end:
@@ -71,9 +82,18 @@ private struct Formatter {
         case .lineComment:
             addTrailing(token)
         case .blockComment:
-            if endsLine { addTrailing(token) } else { append(spaced(source.text(of: token))) }
+            if isLastOfLine(index) { addTrailing(token) } else { append(spaced(source.text(of: token))) }
         default:
             code(token)
+        }
+    }
+
+    /// Whether nothing but comments follows in the line, or what follows gets a line of its own.
+    private func isLastOfLine(_ index: Int) -> Bool {
+        switch kindAfterComments[index] {
+        case .newline, .end: true
+        case .rightBrace: scopes.last == .body
+        default: false
         }
     }
 
