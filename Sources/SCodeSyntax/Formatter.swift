@@ -27,6 +27,7 @@ private struct Formatter {
         /// The comment at the end of the line, or the only thing on it.
         var comment: String?
         var isLabel = false
+        var isInstruction = false
         var isEmpty: Bool { code.isEmpty && comment == nil }
     }
     private var line = Line()
@@ -127,6 +128,7 @@ private struct Formatter {
         if isClosing(token.kind) { if scopes.last == .list { scopes.removeLast() } }
         if line.isEmpty { line.indent = indent(for: token) }
         append(separator(before: token) + text)
+        line.isInstruction = isInstruction
         isAfterUnary = isUnary(token)
         previous = token
         statementLength += 1
@@ -137,6 +139,7 @@ private struct Formatter {
             scopes.append(.list)
         } else if token.kind == .colon, statementLength == 2, scopes == [.body] {
             line.isLabel = true
+            line.isInstruction = false
             line.indent = 0
             mustBreak = true
         }
@@ -243,6 +246,9 @@ private struct Formatter {
         return out
     }
 
+    /// Where the comments beside instructions begin, as in assembler listings, unless the code is longer.
+    private static let commentColumn = 40
+
     /// Where the comment of each line begins: the same column in lines that follow one another.
     private func commentColumns() -> [Int] {
         var columns = [Int](repeating: 0, count: lines.count)
@@ -251,7 +257,8 @@ private struct Formatter {
             var end = start
             var column = 0
             while end < lines.count, lines[end].comment != nil, !lines[end].code.isEmpty {
-                column = max(column, lines[end].indent + lines[end].code.unicodeScalars.count + 2)
+                let width = lines[end].indent + lines[end].code.unicodeScalars.count + 2
+                column = max(column, width, lines[end].isInstruction ? Self.commentColumn : 0)
                 end += 1
             }
             for index in start..<end { columns[index] = column }
