@@ -67,6 +67,9 @@ let package = Package(
         .testTarget(
             name: "SCodeIRTests", dependencies: ["SCodeIR", "SCodeTestSupport"], swiftSettings: strict),
         .testTarget(
+            name: "SCodeSyntaxTests", dependencies: ["SCodeIR", "SCodeSyntax", "SCodeTestSupport"],
+            swiftSettings: strict),
+        .testTarget(
             name: "X86AssemblerTests", dependencies: ["X86Assembler", "CCapstone"], swiftSettings: strict),
         .testTarget(
             name: "DifferentialTests", dependencies: ["SCode", "SCodeTestSupport"], swiftSettings: strict),
