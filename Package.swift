@@ -67,6 +67,10 @@ let package = Package(
         .testTarget(
             name: "SCodeIRTests", dependencies: ["SCodeIR", "SCodeTestSupport"], swiftSettings: strict),
         .testTarget(
+            name: "SCodeSyntaxTests",
+            dependencies: ["SCodeIR", "SCodeSyntax", "SCodeVerifier", "SCodeTestSupport"],
+            swiftSettings: strict),
+        .testTarget(
             name: "X86AssemblerTests", dependencies: ["X86Assembler", "CCapstone"], swiftSettings: strict),
         .testTarget(
             name: "DifferentialTests", dependencies: ["SCode", "SCodeTestSupport"], swiftSettings: strict),

@@ -51,10 +51,14 @@ public struct RegisterFile: Hashable, Sendable {
     public var valid: RegisterSet
     /// 32 values of 64 bits.
     public var values: [UInt64]
-    public init(valid: RegisterSet = [], values: [UInt64] = Array(repeating: 0, count: Register.count)) {
+    /// All registers zero and none valid, or the given ones.
+    public init(valid: RegisterSet = [], values: [UInt64] = RegisterFile.zeros) {
         self.valid = valid
         self.values = values
     }
+
+    /// Shared, so that an exit with nothing to observe allocates nothing.
+    public static let zeros = [UInt64](repeating: 0, count: Register.count)
 }
 
 /// How a fragment ended.

@@ -7,22 +7,23 @@ extension Program {
     /// that the text form cannot write are replaced by ones that it can.
     public func printed() -> String {
         var names = UniqueNames()
-        var out = ""
-        if let acceptorName { out += "accept \(UniqueNames.sanitised(acceptorName))\n\n" }
+        // Parts that an empty line keeps apart.
+        var parts: [String] = []
+        if let acceptorName { parts.append("accept \(UniqueNames.sanitised(acceptorName))\n") }
         let regionNames = regions.enumerated().map { names.take($1.name, or: "region_\($0)") }
-        for (region, name) in zip(regions, regionNames) {
-            out +=
-                "region \(name): \(region.policy.name) \(region.isWritable ? "rw" : "ro"), \(region.size)\n"
+        if !regions.isEmpty {
+            parts.append(
+                zip(regions, regionNames).map { region, name in
+                    "region \(name): \(region.policy.name) \(region.isWritable ? "rw" : "ro"), \(region.size)\n"
+                }.joined())
         }
-        if !regions.isEmpty { out += "\n" }
         var fragmentNames = UniqueNames()
         for (index, fragment) in fragments.enumerated() {
-            if index > 0 { out += "\n" }
             let name = fragmentNames.take(fragment.name, or: "fragment_\(index)")
             let printer = FragmentPrinter(fragment, called: name, regions: regionNames, used: names)
-            printer.print(into: &out)
+            parts.append(printer.text())
         }
-        return out
+        return parts.joined(separator: "\n")
     }
 }
 
@@ -97,7 +98,8 @@ private struct FragmentPrinter {
         }
     }
 
-    func print(into out: inout String) {
+    func text() -> String {
+        var out = ""
         let inOrder = fragment.parameters.enumerated().allSatisfy { Int($1.register.number) == $0 }
         let heading = zip(fragment.parameters, parameters).map { parameter, name in
             let place = inOrder || name == parameter.register.name ? "" : " in \(parameter.register.name)"
@@ -124,7 +126,7 @@ private struct FragmentPrinter {
             print(instruction, into: &out)
         }
         for label in order.dropFirst(next) { out += "\(labels[label]):\n" }
-        out += "}\n"
+        return out + "}\n"
     }
 
     private func print(_ instruction: Instruction, into out: inout String) {

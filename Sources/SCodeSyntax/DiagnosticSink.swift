@@ -36,7 +36,8 @@ struct DiagnosticSink {
         guard kept.count < SyntaxLimits.diagnostics else { return nil }
         let target = Array(name.utf8)
         var best: (distance: Int, name: String)?
-        let reach = min(3, max(1, target.count / 3))
+        // A name of one letter is near to every other.
+        let reach = target.count < 2 ? 0 : min(3, max(1, target.count / 3))
         for candidate in candidates {
             if comparisons <= 0 { break }
             comparisons -= 1

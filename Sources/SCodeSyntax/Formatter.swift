@@ -17,6 +17,8 @@ public func format(_ text: String) throws(DiagnosticsError) -> String {
 private struct Formatter {
     private let source: SourceText
     private let tokens: [Token]
+    /// For each token, what comes next, comments apart.
+    private let kindAfterComments: [TokenKind]
     private var lines: [Line] = []
 
     private struct Line {
@@ -25,6 +27,7 @@ private struct Formatter {
         /// The comment at the end of the line, or the only thing on it.
         var comment: String?
         var isLabel = false
+        var isInstruction = false
         var isEmpty: Bool { code.isEmpty && comment == nil }
     }
     private var line = Line()
@@ -48,6 +51,15 @@ private struct Formatter {
     init(_ source: SourceText, _ tokens: [Token]) {
         self.source = source
         self.tokens = tokens
+        var kinds = [TokenKind](repeating: .end, count: tokens.count)
+        var kind = TokenKind.end
+        for index in tokens.indices.reversed() {
+            kinds[index] = kind
+            if tokens[index].kind != .lineComment, tokens[index].kind != .blockComment {
+                kind = tokens[index].kind
+            }
+        }
+        kindAfterComments = kinds
     }
 
     mutating func run() -> String {
@@ -59,11 +71,11 @@ private struct Formatter {
 
     private mutating func add(_ index: Int) {
         let token = tokens[index]
-        let endsLine = index + 1 >= tokens.count || [.newline, .end].contains(tokens[index + 1].kind)
         switch token.kind {
         case .newline:
             // The line end inside a comment counts once, not again after the comment.
-            if token.byteCount == 0, endsLine { return }
+            let isDoubled = index + 1 < tokens.count && [.newline, .end].contains(tokens[index + 1].kind)
+            if token.byteCount == 0, isDoubled { return }
             finishLine()
             if scopes.last != .list { endStatement() }
         case .end:
@@ -71,9 +83,18 @@ private struct Formatter {
         case .lineComment:
             addTrailing(token)
         case .blockComment:
-            if endsLine { addTrailing(token) } else { append(spaced(source.text(of: token))) }
+            if isLastOfLine(index) { addTrailing(token) } else { append(spaced(source.text(of: token))) }
         default:
             code(token)
+        }
+    }
+
+    /// Whether nothing but comments follows in the line, or what follows gets a line of its own.
+    private func isLastOfLine(_ index: Int) -> Bool {
+        switch kindAfterComments[index] {
+        case .newline, .end: true
+        case .rightBrace: scopes.last == .body
+        default: false
         }
     }
 
@@ -107,6 +128,7 @@ private struct Formatter {
         if isClosing(token.kind) { if scopes.last == .list { scopes.removeLast() } }
         if line.isEmpty { line.indent = indent(for: token) }
         append(separator(before: token) + text)
+        line.isInstruction = isInstruction
         isAfterUnary = isUnary(token)
         previous = token
         statementLength += 1
@@ -117,6 +139,7 @@ private struct Formatter {
             scopes.append(.list)
         } else if token.kind == .colon, statementLength == 2, scopes == [.body] {
             line.isLabel = true
+            line.isInstruction = false
             line.indent = 0
             mustBreak = true
         }
@@ -223,6 +246,9 @@ private struct Formatter {
         return out
     }
 
+    /// Where the comments beside instructions begin, as in assembler listings, unless the code is longer.
+    private static let commentColumn = 40
+
     /// Where the comment of each line begins: the same column in lines that follow one another.
     private func commentColumns() -> [Int] {
         var columns = [Int](repeating: 0, count: lines.count)
@@ -231,7 +257,8 @@ private struct Formatter {
             var end = start
             var column = 0
             while end < lines.count, lines[end].comment != nil, !lines[end].code.isEmpty {
-                column = max(column, lines[end].indent + lines[end].code.unicodeScalars.count + 2)
+                let width = lines[end].indent + lines[end].code.unicodeScalars.count + 2
+                column = max(column, width, lines[end].isInstruction ? Self.commentColumn : 0)
                 end += 1
             }
             for index in start..<end { columns[index] = column }

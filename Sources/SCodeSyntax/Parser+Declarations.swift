@@ -223,7 +223,8 @@ extension Parser {
         let suggestion = sink.didYouMean(text(token), among: declarations.structures.keys)
         let types = ValueType.allCases.map(\.suffix).joined(separator: " ")
         sink.error(
-            token.range, "'\(text(token))' is not a type", suggestion: suggestion ?? "the types are \(types)")
+            token.range, "no type or structure is called '\(text(token))'",
+            suggestion: suggestion ?? "the types are \(types)")
     }
 
     private func roundUp(_ value: Int128, to alignment: Int128) -> Int128 {

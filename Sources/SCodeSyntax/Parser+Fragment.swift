@@ -74,11 +74,10 @@ extension Parser {
                 fragment.reserved.insert(register)
             }
         }
-        if take(.leftParenthesis) != nil { parameters() }
-        if take(.leftBrace) == nil {
-            unexpected("'{' and the fragment's body")
-            findBody()
-        }
+        let isWhole = take(.leftParenthesis) == nil || parameters()
+        if isWhole, take(.leftBrace) != nil { return }
+        if isWhole { unexpected("'{' and the fragment's body") }
+        findBody()
     }
 
     /// After a wrong heading: goes on behind its brace or, if it has none, in the next line.
@@ -102,8 +101,9 @@ extension Parser {
         var value: ParameterDefault?
     }
 
-    /// Reads the parameters, after the parenthesis; a wrong one does not keep the others from being read.
-    private mutating func parameters() {
+    /// Reads the parameters, after the parenthesis; a wrong one does not keep the others from being read. False,
+    /// after a complaint, when the closing parenthesis is not found.
+    private mutating func parameters() -> Bool {
         var wishes: [ParameterWish] = []
         skipNewlines()
         while current.kind != .rightParenthesis {
@@ -120,12 +120,13 @@ extension Parser {
                 let isClosed = take(.rightParenthesis) != nil
                 if !isClosed, sink.count == before { unexpected("',' or ')' after the parameter") }
                 placeParameters(wishes)
-                return
+                return isClosed
             }
             skipNewlines()
         }
         position += 1
         placeParameters(wishes)
+        return true
     }
 
     private mutating func skipParameter() {

@@ -48,7 +48,8 @@ extension Parser {
         guard operands.count == wanted.count else {
             let mnemonic = tokens[statement.mnemonic]
             sink.error(
-                mnemonic.range, "'\(opcode.mnemonic)' takes \(wanted.count) operands, not \(operands.count)",
+                mnemonic.range,
+                "'\(opcode.mnemonic)' takes \(wanted.count) operand\(wanted.count == 1 ? "" : "s"), not \(operands.count)",
                 suggestion: "write \(usage(opcode))")
             return nil
         }
@@ -184,7 +185,7 @@ extension Parser {
         (position, limit) = (operand.lowerBound, operand.upperBound)
         guard let value = body(&self) else { return nil }
         guard position == limit else {
-            unexpected("an operator or ','")
+            unexpected("the end of the operand")
             return nil
         }
         return value

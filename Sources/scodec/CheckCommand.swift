@@ -17,7 +17,7 @@ struct Check: ParsableCommand {
         let verified = try input.verify(source.acceptor)
         if json {
             let fragments = verified.fragments.map {
-                "{\"name\":\"\($0.code.name)\",\"instructions\":\($0.code.instructions.count),\"guardedAccesses\":\($0.guardedAccesses)}"
+                "{\"name\":\(quoted($0.code.name)),\"instructions\":\($0.code.instructions.count),\"guardedAccesses\":\($0.guardedAccesses)}"
             }
             Terminal.write(
                 "{\"acceptor\":\"\(verified.acceptor.name)\",\"fragments\":[\(fragments.joined(separator: ","))]}\n"
@@ -30,6 +30,11 @@ struct Check: ParsableCommand {
             )
         }
     }
+}
+
+/// A JSON string. Names have no control characters; the decoder and the parser see to that.
+private func quoted(_ name: String) -> String {
+    "\"" + name.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
 }
 
 extension VerifiedFragment {

@@ -17,8 +17,12 @@ struct Simulate: ParsableCommand {
     @Option(help: "The seed; default: the scenario's.") var seed: UInt64?
     @Option(help: "Which engine executes the fragments.") var engine = EngineKind.native
     @Flag(help: "Print the result as JSON.") var json = false
-    @Flag(name: .customLong("time"), help: "Measure the time in fragments too; it differs from run to run.")
-    var measures = false
+    @Flag(
+        name: .customLong("time"), inversion: .prefixedNo,
+        help:
+            "Report the time spent in fragments; it differs from run to run. Default: with a table, not with JSON."
+    )
+    var time: Bool?
 
     func run() throws {
         var scenario = try read()
@@ -28,6 +32,7 @@ struct Simulate: ParsableCommand {
             Terminal.message("\(self.scenario): error: \(error)")
             throw ExitCode.diagnostics
         }
+        let measures = time ?? !json
         machine.measuresInvocations = measures
         var timeline = machine.run()
         if measures {

@@ -85,10 +85,10 @@ struct ProgramGenerator {
 
     private mutating func appendRandom() {
         switch Int.random(in: 0..<100, using: &random) {
-        case 0..<20: appendAccess()
-        case 20..<26:
+        case 0..<6: appendAccess()
+        case 6..<12:
             appendMacro(["s_sub", "h_mix", "h_void", "h_many"].randomElement(using: &random) ?? "s_sub")
-        case 26..<29:
+        case 12..<15:
             append(
                 Instruction(Opcode(.set, .p, .symbol), rd: register(), index: region(), immediate: offset()))
         default: appendOpcode(Opcode.all.randomElement(using: &random) ?? Opcode(.add))
@@ -107,6 +107,11 @@ struct ProgramGenerator {
     }
 
     private mutating func appendOpcode(_ opcode: Opcode) {
+        // Most accesses get an address that has a chance: a wild one ends the program too early.
+        if opcode.shape == .load || opcode.shape == .store, Int.random(in: 0..<20, using: &random) != 0 {
+            appendAccess()
+            return
+        }
         var instruction = Instruction(opcode)
         for operand in opcode.operands {
             switch operand {

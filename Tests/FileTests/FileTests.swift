@@ -16,7 +16,8 @@ import Testing
     static let files: [String] = {
         let directory = root.appendingPathComponent("filetests")
         let all = FileManager.default.enumerator(atPath: directory.path)?.compactMap { $0 as? String } ?? []
-        return all.filter { $0.hasSuffix(".scode") }.sorted()
+        // What the parser alone says is tested next to it, in SCodeSyntaxTests.
+        return all.filter { $0.hasSuffix(".scode") && !$0.hasPrefix("syntax/") }.sorted()
     }()
 
     /// The command line tool lies beside the test bundle.
@@ -59,6 +60,25 @@ import Testing
         }
         let expected = lines.filter(Self.isExpectation)
         #expect(actual == expected, "\(path)")
+    }
+
+    /// Every fragment of every example runs, and means the same on both engines.
+    @Test func examplesRun() throws {
+        let directory = Self.root.appendingPathComponent("scode-examples")
+        let names = try FileManager.default.contentsOfDirectory(atPath: directory.path)
+        let examples = names.filter { $0.hasSuffix(".scode") }.sorted()
+        #expect(examples.count >= 5)
+        for name in examples {
+            let path = "scode-examples/\(name)"
+            let text = try String(contentsOf: directory.appendingPathComponent(name), encoding: .utf8)
+            for line in text.components(separatedBy: "\n") where line.hasPrefix("fragment ") {
+                let fragment = String(line.dropFirst("fragment ".count).prefix { $0 != "(" && $0 != " " })
+                let lines = try Self.run(["run", path, "--fragment", fragment, "--engine", "both"])
+                #expect(lines.contains("//! interpreter and native code agree"), "\(path): \(lines)")
+                let code = name == "fault.scode" ? "//= 134" : "//= 0"
+                #expect(lines.last == code, "\(path): \(lines)")
+            }
+        }
     }
 
     private static func isExpectation(_ line: String) -> Bool {

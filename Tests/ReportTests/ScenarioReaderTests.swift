@@ -123,6 +123,28 @@ import Testing
         #expect(warnings.map(\.path) == ["dir/music.json"])
     }
 
+    /// What stands in the documentation of the reader.
+    @Test func documentedExample() throws {
+        let text = """
+            machine: {tick: 1ms, quantum: 10ms, duration: 2s}
+            root:
+              scheduler: fair.scode
+              children:
+                - name: alice
+                  share: 2
+                  scheduler: lottery.scode
+                  data: {tickets: [3, 1]}
+                  children:
+                    - {name: build, tasks: [{name: cc, count: 4, do: [run: 30ms, sleep: 2ms], loops: 10}]}
+                    - {name: music, workload: music.json}
+                - {name: clock, share: 1, loops: forever, do: [run: 1ms, timer: 10ms]}
+            events:
+              - {at: 500ms, remove: alice}
+              - {at: 1s, install: {node: alice, scheduler: lottery.scode}}
+            """
+        #expect(try read(text).scenario.environmentCount == 7)
+    }
+
     struct Unexpected: Error {}
 
     @Test(arguments: [
@@ -210,7 +232,17 @@ import Testing
         #expect(!issues("root: {children: *c5}\n").isEmpty)
         #expect(!issues(children + "root: {children: *c5}").isEmpty)
         #expect(!issues(children + "? *c5\n: 1").isEmpty)
-        #expect(!issues("{*c5 : 1}").isEmpty)
+        // A key is compared by its content, so even parsing would take for ever.
+        let bombAsKey = issues(bomb + "root: {*x30 : 1}")
+        #expect(bombAsKey.map(\.problem) == [.syntax("a key must be a plain word, not an alias")])
+
+        var loops = "y0: &y0 [{loop: {times: 0, do: []}}]\n"
+        for level in 1...29 {
+            let loop = "{loop: {times: 0, do: *y\(level - 1)}}"
+            loops += "y\(level): &y\(level) [\(loop), \(loop)]\n"
+        }
+        let expanded = issues(loops + "root: {children: [{name: a, do: *y29}]}")
+        #expect(expanded.map(\.problem).contains(.expandsTooFar(limit: 1 << 18)))
     }
 
     @Test(.timeLimit(.minutes(1))) func deepNestingIsRefused() {

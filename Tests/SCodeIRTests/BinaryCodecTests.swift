@@ -50,6 +50,7 @@ import Testing
         expect(.badByte(.optional, 2, at: 6), of: empty, at: 6, 2)
         expect(.tooMany(.regions, 9, at: 7), of: empty, at: 7, 9)
         expect(.tooMany(.regions, 8, at: 7), of: empty, at: 7, 8)
+        expect(.tooMany(.regions, 1, at: 7), of: empty, at: 7, 1)
         expect(.tooMany(.fragments, 0xFF00_0000, at: 11), of: empty, at: 14, 0xFF)
         expect(.trailingBytes(at: 15), of: empty + [0])
 

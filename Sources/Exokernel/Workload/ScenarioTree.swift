@@ -5,7 +5,7 @@ import Yams
 /// Complaints are collected. After one, reading goes on with what is there, so that all are found at once.
 final class ScenarioTree {
     /// Values handed out, aliases counted as often as they are used.
-    static let valueLimit = 1 << 19
+    static let valueLimit = 1 << 18
     private static let issueLimit = 50
 
     let path: String
