@@ -76,9 +76,10 @@ let package = Package(
             name: "DifferentialTests", dependencies: ["SCode", "SCodeTestSupport"], swiftSettings: strict),
         .testTarget(name: "FileTests", dependencies: ["scodec"], swiftSettings: strict),
         .testTarget(
-            name: "ReportTests", dependencies: ["Exokernel"], swiftSettings: strict),
+            name: "ReportTests", dependencies: ["Exokernel", "SCodeTestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "MachineTests", dependencies: ["Exokernel", "SCode"], exclude: ["Goldens"],
+            name: "MachineTests", dependencies: ["Exokernel", "SCode", "SCodeTestSupport"],
+            exclude: ["Goldens"],
             swiftSettings: strict),
     ]
 )

@@ -16,7 +16,8 @@ public enum InstallFailure: Error, Sendable, Hashable {
     case regionMisplaced(String)
     /// A virtual region needs an address space; another kind needs host memory, and must not be given one.
     case regionKind(String)
-    /// libffi does not take the signature of this macro-instruction's host function.
+    /// The operands of this macro-instruction are not the parameters of its host function, or libffi does not
+    /// take the signature.
     case hostFunction(String)
     case compile(CompileFailure)
 }
@@ -70,7 +71,9 @@ public final class Fragment {
                 calls.append(nil)
                 continue
             }
-            guard let call = HostCall(function) else { throw .hostFunction(macro.name) }
+            guard let call = HostCall(function, operands: macro.operands) else {
+                throw .hostFunction(macro.name)
+            }
             calls.append(call)
         }
         if engine == .native {
@@ -189,15 +192,13 @@ public final class Fragment {
             }
         }
         var words = instance.pointee.arguments
-        return withUnsafeMutableBytes(of: &words) { bytes in
-            let words = bytes.bindMemory(to: UInt64.self)
-            for (index, parameter) in code.code.parameters.enumerated() where index < arguments.count {
-                words[index] = parameter.type.canonical(arguments[index])
+        return withUnsafeMutablePointer(to: &words) {
+            $0.withMemoryRebound(to: UInt64.self, capacity: Int(SCODE_ARGUMENT_LIMIT)) { words in
+                for (index, parameter) in code.code.parameters.enumerated() where index < arguments.count {
+                    words[index] = parameter.type.canonical(arguments[index])
+                }
+                return enter(context, words)
             }
-            guard let base = words.baseAddress else {
-                return enter(context, words.baseAddress.unsafelyUnwrapped)
-            }
-            return enter(context, base)
         }
     }
 

@@ -151,6 +151,8 @@ public enum ProgramLimits {
     public static let parameters = 8
     public static let macroOperands = 6
     public static let tableEntries = 1 << 16
+    /// Places that the `jt` instructions of a fragment can go to, added up: each is an edge to follow.
+    public static let tableEdges = 1 << 17
     /// Labels of one fragment.
     public static let labels = 1 << 20
     /// Jump tables of one fragment.

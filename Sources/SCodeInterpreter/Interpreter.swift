@@ -167,17 +167,17 @@ public struct Interpreter {
             let a = frame[instruction.rs1]
             let b = frame.second(instruction)
             if Arithmetic.compare(instruction.opcode.operation, type, a, b) {
-                if frame.fragment.isBackward(instruction, at: index) { try charge() }
+                if frame.fragment.isBackward[index] { try charge() }
                 frame.next = frame.labelPosition(instruction.index)
             }
         case .jump:
-            if frame.fragment.isBackward(instruction, at: index) { try charge() }
+            if frame.fragment.isBackward[index] { try charge() }
             frame.next = frame.labelPosition(instruction.index)
         case .jumpTable:
             let labels = frame.fragment.code.tables[Int(instruction.index)].labels
             let choice = frame[instruction.rs1]
             if choice >= UInt64(labels.count) { throw Fault(reason: .jumpTableIndex) }
-            if frame.fragment.isBackward(instruction, at: index) { try charge() }
+            if frame.fragment.isBackward[index] { try charge() }
             frame.next = frame.labelPosition(labels[Int(choice)])
         case .macro:
             return try expand(instruction, at: index, &frame, instance)

@@ -11,8 +11,11 @@ public final class HostCall {
     private let interface: UnsafeMutablePointer<ffi_cif>
     private let types: UnsafeMutableBufferPointer<UnsafeMutablePointer<ffi_type>?>
 
-    /// - Returns: nil when libffi does not take the signature.
-    public init?(_ function: HostFunction) {
+    /// - Returns: nil when the macro-instruction's operands are not the function's parameters, behind at
+    ///   most one result, or when libffi does not take the signature.
+    public init?(_ function: HostFunction, operands: [MacroOperandKind]) {
+        let results = operands.filter { if case .result = $0 { true } else { false } }.count
+        guard results <= 1, operands.count - results == function.parameters.count else { return nil }
         self.function = function
         let list =
             (function.userData == nil ? [] : [ForeignType.pointer.ffi]) + function.parameters.map(\.ffi)

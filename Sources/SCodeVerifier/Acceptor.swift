@@ -91,8 +91,10 @@ public struct Acceptor: Sendable, Hashable {
     public var registers: RegisterSet
     /// Of these, the ones that a fragment may not write.
     public var readOnlyRegisters: RegisterSet
-    /// Registers that hold something on entry, besides the fragment's parameters. At most eight.
+    /// Registers that hold something on entry, besides the fragment's parameters: at most
+    /// `entryRegisterLimit` (V7).
     public var entryRegisters: [EntryRegister]
+    public static let entryRegisterLimit = 8
     /// How many arguments every caller passes; parameters beyond that need a default.
     public var suppliedArguments: Int
     /// The ways in which regions may be guarded.

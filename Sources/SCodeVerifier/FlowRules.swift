@@ -112,7 +112,7 @@ struct FlowRules {
         _ instruction: Instruction, _ index: Int, _ block: Int, _ state: FlowState, _ states: [FlowState?]
     ) {
         let missing = instruction.reads(code, macros).subtracting(state.initialised)
-        guard missing != [], diagnostics.count < 100 else { return }
+        guard missing != [], diagnostics.count < StructuralRules.reportLimit else { return }
         for register in missing.registers {
             let isEverWritten = code.instructions.contains { $0.writes(code, macros).contains(register) }
             let name = code.name(of: register)
@@ -164,7 +164,7 @@ struct FlowRules {
 
     private mutating func warnUnreachable(_ block: Int) {
         let isContinued = block > 0 && !flow.blocks[block - 1].isReachable
-        guard !isContinued, diagnostics.count < 100 else { return }
+        guard !isContinued, diagnostics.count < StructuralRules.reportLimit else { return }
         diagnostics.append(
             Diagnostic(
                 .warning, code.sourceRange(at: Int(flow.blocks[block].start)), "no path leads here"))
@@ -216,7 +216,7 @@ struct FlowRules {
     private mutating func report(
         _ rule: VerifierRule, _ index: Int, _ message: String, _ suggestion: String? = nil
     ) {
-        guard diagnostics.count < 100 else { return }
+        guard diagnostics.count < StructuralRules.reportLimit else { return }
         diagnostics.append(
             Diagnostic(.error, code.sourceRange(at: index), message, rule: rule, suggestion: suggestion))
     }

@@ -8,6 +8,8 @@ struct StructuralRules {
     /// Produces: what the acceptor makes of each macro call; valid when there are no diagnostics.
     private(set) var macros: [MacroInstruction] = []
     private(set) var diagnostics: [Diagnostic] = []
+    /// A hostile module can break a rule in every instruction: enough is enough.
+    static let reportLimit = 100
 
     init(code: FragmentCode, regions: [Region], acceptor: Acceptor) {
         self.code = code
@@ -20,15 +22,17 @@ struct StructuralRules {
         checkParameters()
         checkLabels()
         resolveMacros()
-        for index in code.instructions.indices { checkInstruction(index) }
+        checkTableEdges()
+        for index in code.instructions.indices where diagnostics.count < Self.reportLimit {
+            checkInstruction(index)
+        }
         if isComplete { checkEnd() }
     }
 
     private mutating func report(
         _ rule: VerifierRule, at index: Int?, _ message: String, _ suggestion: String? = nil
     ) {
-        // A hostile module can break a rule in every instruction: enough is enough.
-        guard diagnostics.count < 100 else { return }
+        guard diagnostics.count < Self.reportLimit else { return }
         let range = index.map { code.sourceRange(at: $0) } ?? code.range
         let place = range.line == 0 ? index.map { "instruction \($0): " } ?? "" : ""
         diagnostics.append(
@@ -53,6 +57,20 @@ struct StructuralRules {
                     "table '\(table.name)' has \(table.labels.count) entries; \(ProgramLimits.tableEntries) are allowed"
                 )
             }
+        }
+    }
+
+    /// Many jumps through one large table are many edges, though the module is small.
+    private mutating func checkTableEdges() {
+        var edges = 0
+        for instruction in code.instructions where instruction.opcode.operation == .jumpTable {
+            guard Int(instruction.index) < code.tables.count else { continue }
+            edges += code.tables[Int(instruction.index)].labels.count
+        }
+        if edges > ProgramLimits.tableEdges {
+            report(
+                .limits, at: nil,
+                "its jumps through tables have \(edges) targets; \(ProgramLimits.tableEdges) are allowed")
         }
     }
 

@@ -10,7 +10,7 @@ extension VerifiedFragment {
             if !block.isReachable { facts.append("unreachable") }
             let live = liveBefore[index].registers.map { code.name(of: $0) }
             facts.append("live: \(live.isEmpty ? "-" : live.joined(separator: " "))")
-            if isBackward(instruction, at: index) { facts.append("backward: costs budget") }
+            if isBackward[index] { facts.append("backward: costs budget") }
             if instruction.opcode.shape == .load || instruction.opcode.shape == .store {
                 switch accesses[index] {
                 case .unknown: facts.append("address unknown: guarded")

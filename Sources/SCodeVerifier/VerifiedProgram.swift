@@ -25,6 +25,9 @@ public final class VerifiedFragment: Sendable {
     /// Per instruction: what is known of the address; `.unknown` for what is no load or store.
     public let accesses: [AccessFact]
 
+    /// Per instruction: whether it costs one of the budget when its jump is taken.
+    public let isBackward: [Bool]
+
     init(
         code: FragmentCode, regions: [Region], acceptor: Acceptor, flow: ControlFlow,
         macros: [MacroInstruction], initialised: [RegisterSet], liveBefore: [RegisterSet],
@@ -38,6 +41,7 @@ public final class VerifiedFragment: Sendable {
         self.initialised = initialised
         self.liveBefore = liveBefore
         self.accesses = accesses
+        isBackward = code.backwardJumps()
     }
 
     /// Words that an invocation passes: one per parameter, then one per entry register.
@@ -47,20 +51,23 @@ public final class VerifiedFragment: Sendable {
     public var argumentRegisters: [Register] {
         code.parameters.map(\.register) + acceptor.entryRegisters.map(\.register)
     }
+}
 
-    /// Whether executing instruction `index` may jump to itself or backward: that costs one of the budget
+extension FragmentCode {
+    /// Per instruction: whether executing it may jump to itself or backward, which costs one of the budget
     /// each time it is taken. A `jt` counts as backward when any entry of its table lies there.
-    public func isBackward(_ instruction: Instruction, at index: Int) -> Bool {
-        switch instruction.opcode.operation {
-        case .jump, .blt, .ble, .bgt, .bge, .beq, .bne:
-            return Int(code.labels[Int(instruction.index)].position) <= index
-        case .jumpTable:
-            return code.tables[Int(instruction.index)].labels.contains {
-                Int(code.labels[Int($0)].position) <= index
+    func backwardJumps() -> [Bool] {
+        instructions.enumerated().map { index, instruction in
+            switch instruction.opcode.shape {
+            case .jump, .branch:
+                return Int(labels[Int(instruction.index)].position) <= index
+            case .jumpTable:
+                return tables[Int(instruction.index)].labels.contains {
+                    Int(labels[Int($0)].position) <= index
+                }
+            case .binary, .unary, .constant, .convert, .load, .store, .macro:
+                return false
             }
-        case .add, .sub, .mul, .div, .mod, .and, .or, .xor, .lsh, .rsh, .com, .not, .mov, .neg, .set,
-            .convert, .load, .store, .macro:
-            return false
         }
     }
 }

@@ -16,7 +16,7 @@ public enum Verifier {
         _ program: Program, acceptor: Acceptor, incomplete: Set<Int> = []
     ) -> (program: VerifiedProgram?, diagnostics: [Diagnostic]) {
         var diagnostics: [Diagnostic] = []
-        checkRegions(program, acceptor, &diagnostics)
+        checkWhole(program, acceptor, &diagnostics)
         var fragments: [VerifiedFragment] = []
         for (index, code) in program.fragments.enumerated() {
             var structure = StructuralRules(code: code, regions: program.regions, acceptor: acceptor)
@@ -46,11 +46,18 @@ public enum Verifier {
         return (verified, diagnostics)
     }
 
-    private static func checkRegions(
+    /// What concerns no fragment in particular: V7 and V10.
+    private static func checkWhole(
         _ program: Program, _ acceptor: Acceptor, _ diagnostics: inout [Diagnostic]
     ) {
         func report(_ rule: VerifierRule, _ message: String, _ suggestion: String? = nil) {
             diagnostics.append(Diagnostic(.error, .none, message, rule: rule, suggestion: suggestion))
+        }
+        if acceptor.entryRegisters.count > Acceptor.entryRegisterLimit {
+            report(
+                .limits,
+                "acceptor '\(acceptor.name)' has \(acceptor.entryRegisters.count) entry registers; \(Acceptor.entryRegisterLimit) are allowed"
+            )
         }
         if program.regions.count > ProgramLimits.regions {
             report(.limits, "\(program.regions.count) regions; \(ProgramLimits.regions) are allowed")

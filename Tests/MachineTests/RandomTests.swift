@@ -1,21 +1,11 @@
 import Exokernel
+import SCodeTestSupport
 import Testing
 
 /// Random machines: whatever tasks and fragments do, the record adds up, and both engines agree on it.
 @Suite struct RandomTests {
-    struct SplitMix: RandomNumberGenerator {
-        var state: UInt64
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var z = state
-            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-            return z ^ (z >> 31)
-        }
-    }
-
     struct Maker {
-        var random: SplitMix
+        var random: SeededGenerator
         let sources: [Scenario.FragmentSource?]
         var count = 0
 
@@ -106,7 +96,7 @@ import Testing
         limits.steps = 5000
         var built = 0
         for seed in 0..<200 {
-            var maker = Maker(random: SplitMix(state: UInt64(seed)), sources: sources)
+            var maker = Maker(random: SeededGenerator(seed: UInt64(seed)), sources: sources)
             let scenario = maker.scenario()
             // Small memories do not hold everybody.
             guard let machine = try? Machine(scenario: scenario, limits: limits) else { continue }

@@ -1,5 +1,6 @@
 import Exokernel
 import Foundation
+import SCodeTestSupport
 import Testing
 
 /// Files that others wrote; they lie beside the package, or the tests that want them say so and stop.
@@ -21,7 +22,7 @@ enum Hostile {
     static func check(_ text: String, rounds: Int = 2000, body: (String) -> Void) {
         let bytes = Array(text.utf8)
         for length in 0...bytes.count { body(String(decoding: bytes[..<length], as: UTF8.self)) }
-        var random = SplitMix(state: 42)
+        var random = SeededGenerator(seed: 42)
         let alphabet = Array("{}[]:,\"'*&?!|>-#%@\\ \n\t0919aez\u{0}\u{FF}/.".utf8)
         for _ in 0..<rounds {
             var mutant = bytes
@@ -34,17 +35,6 @@ enum Hostile {
                 }
             }
             body(String(decoding: mutant, as: UTF8.self))
-        }
-    }
-
-    struct SplitMix: RandomNumberGenerator {
-        var state: UInt64
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var z = state
-            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-            return z ^ (z >> 31)
         }
     }
 }

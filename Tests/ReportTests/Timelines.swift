@@ -1,4 +1,5 @@
 @testable import Exokernel
+import SCodeTestSupport
 
 /// Timelines to test with.
 enum Timelines {
@@ -84,7 +85,7 @@ enum Timelines {
         var timeline = Timeline()
         timeline.end = length
         timeline.nodes = [.init(name: "root", isScheduler: true)]
-        var random = Hostile.SplitMix(state: 7)
+        var random = SeededGenerator(seed: 7)
         var userOf: [Int: Int] = [:]
         var environments: [Int] = []
         for user in users {

@@ -1,3 +1,5 @@
+import SCode
+
 /// Reads workloads in the format of rt-app, the workload generator of the Linux scheduler's developers.
 ///
 /// Beyond JSON: keys of an object keep their order and may be repeated (`"run"` twice), comments, trailing
@@ -286,7 +288,7 @@ private struct RTAppInterpreter {
     }
 
     private mutating func warnUnknown(_ entry: RTAppValue.Member, among known: [String]) {
-        warn(.unknownKeyIgnored(entry.key, suggestion: entry.key.closest(among: known)), entry)
+        warn(.unknownKeyIgnored(entry.key, suggestion: Spelling.nearest(to: entry.key, in: known)), entry)
     }
 }
 

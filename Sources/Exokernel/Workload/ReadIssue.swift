@@ -120,39 +120,6 @@ extension String {
         }
         return result
     }
-
-    /// The candidate that this is most likely a misspelling of: at most a third of its letters differ.
-    func closest(among candidates: some Sequence<String>) -> String? {
-        guard utf8.count <= 64 else { return nil }
-        var best: (name: String, distance: Int)?
-        for candidate in candidates where candidate.utf8.count <= 64 {
-            let distance = editDistance(to: candidate)
-            guard distance <= max(1, max(utf8.count, candidate.utf8.count) / 3) else { continue }
-            if distance < best?.distance ?? Int.max { best = (candidate, distance) }
-        }
-        return best?.name
-    }
-
-    /// Letters to insert, remove, change, or swap with their neighbour.
-    private func editDistance(to other: String) -> Int {
-        let (source, target) = (Array(utf8), Array(other.utf8))
-        var rows = [Array(0...target.count)]
-        for line in source.indices {
-            var row = [line + 1]
-            for column in target.indices {
-                let change = source[line] == target[column] ? 0 : 1
-                var best = Swift.min(rows[line][column] + change, rows[line][column + 1] + 1, row[column] + 1)
-                if line > 0, column > 0, source[line] == target[column - 1],
-                    source[line - 1] == target[column]
-                {
-                    best = Swift.min(best, rows[line - 1][column - 1] + 1)
-                }
-                row.append(best)
-            }
-            rows.append(row)
-        }
-        return rows[source.count][target.count]
-    }
 }
 
 extension Unicode.Scalar {

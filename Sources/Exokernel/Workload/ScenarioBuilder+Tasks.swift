@@ -1,3 +1,4 @@
+import SCode
 import Yams
 
 /// Applications: what is written in the scenario itself, and files in rt-app's format.
@@ -229,7 +230,7 @@ extension ScenarioBuilder {
     }
 
     private func unknownAction(_ name: String, at node: Node) {
-        let suggestion = name.closest(among: Self.actionNames)
+        let suggestion = Spelling.nearest(to: name, in: Self.actionNames)
         tree.report(.unknownName(name, what: "action", suggestion: suggestion), at: node)
     }
 }

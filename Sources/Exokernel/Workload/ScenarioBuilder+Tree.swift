@@ -1,3 +1,4 @@
+import SCode
 import Yams
 
 /// The tree of schedulers and applications.
@@ -206,7 +207,7 @@ extension ScenarioBuilder {
         default:
             guard let size = sizes[piece.key] else {
                 let known = sizes.keys.sorted() + ["text", "zero"]
-                let suggestion = piece.key.closest(among: known)
+                let suggestion = Spelling.nearest(to: piece.key, in: known)
                 tree.report(
                     .unknownKey(piece.key, of: "data", suggestion: suggestion), at: piece.keyNode)
                 return

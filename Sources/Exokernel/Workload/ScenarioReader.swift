@@ -1,3 +1,4 @@
+import SCode
 import Yams
 
 /// Reads a scenario from YAML, and the files that it names.
@@ -182,7 +183,7 @@ final class ScenarioBuilder {
     private func schedulerName(_ node: Node) -> String? {
         guard let name = tree.name(node, "the node of an event") else { return nil }
         guard schedulers.contains(name) else {
-            let suggestion = name.closest(among: schedulers.sorted())
+            let suggestion = Spelling.nearest(to: name, in: schedulers.sorted())
             tree.report(.unknownName(name, what: "scheduler", suggestion: suggestion), at: node)
             return nil
         }

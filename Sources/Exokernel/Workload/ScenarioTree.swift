@@ -1,3 +1,4 @@
+import SCode
 import Yams
 
 /// The YAML tree as the readers of a scenario see it: typed access that complains at the right place.
@@ -72,7 +73,7 @@ final class ScenarioTree {
             if keys.contains(entry.key) {
                 result[entry.key] = entry.value
             } else {
-                let suggestion = entry.key.closest(among: keys)
+                let suggestion = Spelling.nearest(to: entry.key, in: keys)
                 report(.unknownKey(entry.key, of: what, suggestion: suggestion), at: entry.keyNode)
             }
         }

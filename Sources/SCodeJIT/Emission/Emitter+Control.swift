@@ -70,8 +70,8 @@ extension Emitter {
     }
 
     mutating func emitJumpTable(_ instruction: VInstruction) {
-        let table = assembler.newLabel()
-        tables.append((instruction.target, table))
+        let table = tables[instruction.target] ?? assembler.newLabel()
+        tables[instruction.target] = table
         assembler.lea(.rdx, table)
         let index = fetch(instruction.a, .rcx)
         assembler.loadSigned(.w32, to: .w64, .rax, Memory(.rdx, index: index, .x4))
@@ -80,7 +80,7 @@ extension Emitter {
     }
 
     mutating func emitTables() {
-        for (table, label) in tables {
+        for (table, label) in tables.sorted(by: { $0.key < $1.key }) {
             assembler.align(to: 4)
             assembler.bind(label)
             for target in vcode.fragment.code.tables[Int(table)].labels {

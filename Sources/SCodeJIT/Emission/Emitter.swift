@@ -48,7 +48,7 @@ struct Emitter: ~Copyable {
     let frameSize: Int32
     var coldPaths: [ColdPath] = []
     var stubs: [(reason: StubKind, label: CodeLabel)] = []
-    var tables: [(table: UInt32, label: CodeLabel)] = []
+    var tables: [UInt32: CodeLabel] = [:]
     var slowAccess: CodeLabel?
     var sites: [ExitSite] = []
     var ranges: [CodeRange] = []

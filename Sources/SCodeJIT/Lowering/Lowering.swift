@@ -76,7 +76,7 @@ struct Lowering {
         case .load, .store: access(instruction, index)
         case .blt, .ble, .bgt, .bge, .beq, .bne: branch(instruction, index)
         case .jump:
-            if fragment.isBackward(instruction, at: index) { emit(.guardBudget, index) }
+            if fragment.isBackward[index] { emit(.guardBudget, index) }
             emit(.jump, index) { $0.target = instruction.index }
         case .jumpTable: jumpTable(instruction, index)
         case .macro: expand(instruction, index)
@@ -234,7 +234,7 @@ struct Lowering {
 
     private mutating func branch(_ instruction: Instruction, _ index: Int) {
         let condition = Self.condition(instruction.opcode)
-        let isBackward = fragment.isBackward(instruction, at: index)
+        let isBackward = fragment.isBackward[index]
         // A backward branch costs budget only when it is taken: branch around a guarded jump.
         let target = isBackward ? newLabel() : instruction.index
         emit(.branch, index) {
@@ -278,7 +278,7 @@ struct Lowering {
             $0.a = instruction.rs1
             $0.immediate = Int64(count)
         }
-        if fragment.isBackward(instruction, at: index) { emit(.guardBudget, index) }
+        if fragment.isBackward[index] { emit(.guardBudget, index) }
         emit(.jumpTable, index) {
             $0.a = instruction.rs1
             $0.target = instruction.index
