@@ -20,7 +20,8 @@ enum Terminal {
         do {
             return [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
         } catch {
-            message("scodec: cannot read '\(path)': \(reason(error))")
+            let isThere = FileManager.default.fileExists(atPath: path)
+            message("scodec: cannot read '\(path)': \(isThere ? reason(error) : "there is no such file")")
             throw ExitCode.noInput
         }
     }

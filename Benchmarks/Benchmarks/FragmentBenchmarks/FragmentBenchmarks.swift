@@ -54,7 +54,7 @@ let benchmarks: @Sendable () -> Void = {
             blackHole(memory)
         }
     }
-    Benchmark("read, verify and compile 8 instructions", configuration: .init(scalingFactor: .one)) {
+    Benchmark("read, verify and compile 7 instructions", configuration: .init(scalingFactor: .one)) {
         benchmark in
         for _ in benchmark.scaledIterations {
             blackHole(try? NativeCode.compile(module(Sources.sum).program.fragments[0]))
