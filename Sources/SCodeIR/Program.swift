@@ -206,3 +206,10 @@ public enum ProgramLimits {
     public static let tables = 1 << 16
     public static let nameLength = 255
 }
+
+extension HostDeclaration {
+    /// `host mix(uc, s): i`, as the text form has it.
+    public var text: String {
+        "host \(name)(\(parameters.map(\.suffix).joined(separator: ", ")))" + (result.map { ": \($0.suffix)" } ?? "")
+    }
+}
