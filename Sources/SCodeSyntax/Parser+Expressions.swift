@@ -114,6 +114,9 @@ extension Parser {
             return nil
         case .identifier:
             return named()
+        case .dot where next?.kind == .integer || next?.kind == .float:
+            sink.error(current.range, "a number begins with a digit", suggestion: "write 0.5 for .5")
+            return nil
         default:
             unexpected("a constant")
             return nil

@@ -20,7 +20,7 @@ extension Parser {
         guard operands <= ProgramLimits.macroOperands else {
             sink.error(
                 name.range,
-                "a host function has at most \(ProgramLimits.macroOperands) parameters, its result among them")
+                "a host function has at most \(ProgramLimits.macroOperands) parameters, and one less with a result")
             return true
         }
         guard program.hostFunctions.count < ProgramLimits.hostFunctions else {

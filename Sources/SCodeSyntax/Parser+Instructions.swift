@@ -247,6 +247,8 @@ extension Parser {
     private mutating func macroCall(_ statement: FragmentScope.Statement) -> Instruction? {
         let mnemonic = tokens[statement.mnemonic]
         var call = MacroCall(name: text(mnemonic), operands: [])
+        // It may be a macro of a file that was not read.
+        if includes.hasUnread { return nil }
         guard statement.operands.count <= ProgramLimits.macroOperands else {
             sink.error(
                 mnemonic.range, "a macro-instruction has at most \(ProgramLimits.macroOperands) operands")

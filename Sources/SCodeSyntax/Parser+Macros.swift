@@ -121,7 +121,7 @@ extension Parser {
             sink.error(
                 token.range, "a macro holds instructions and labels only",
                 suggestion: "declare the \(text(token)) in the fragment, and pass its name as an argument")
-            skipStatement()
+            skipDeclaration()
         } else if macro.parameters.contains(token.name) {
             sink.error(
                 token.range, "parameter '\(text(token))' stands for an operand and cannot be an instruction")
@@ -133,6 +133,17 @@ extension Parser {
             let mnemonic = position
             position += 1
             macro.statements.append(.init(token: mnemonic, operands: cutOperands()))
+        }
+    }
+
+    /// To the end of the line, and over braces with what they enclose.
+    private mutating func skipDeclaration() {
+        var depth = 0
+        while current.kind != .end {
+            if current.kind == .leftBrace { depth += 1 }
+            if current.kind == .rightBrace { depth -= 1 }
+            if depth < 0 || (depth == 0 && current.kind == .newline) { return }
+            position += 1
         }
     }
 

@@ -27,7 +27,9 @@ extension Parser {
                 place(fragment.operands[operand], row.banks[0], &reported)
             }
         }
-        if hasMacros { assignMacroOperands(&reported) }
+        // An instruction that nothing here declares may be a macro of a file that was not read, and its operands
+        // anything.
+        if hasMacros, !includes.hasUnread { assignMacroOperands(&reported) }
         sink.expansion = nil
     }
 
@@ -60,8 +62,7 @@ extension Parser {
         else { return }
         guard let register = fragment.reserved.lowestFree(bank) else {
             fragment.unplaced.insert(name)
-            // Of the names that look like registers, some may be constants that an unread file declares.
-            if !reported, !includes.hasUnread {
+            if !reported {
                 let kind = bank == .float ? "floating-point register" : "register"
                 sink.error(
                     token.range, "no \(kind) is left for '\(text(token))': there are \(Register.bankSize)",

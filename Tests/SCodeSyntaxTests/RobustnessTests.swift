@@ -115,7 +115,7 @@ import Testing
         let long = String(repeating: "n", count: 256)
         #expect(messages("const \(long) = 1") == ["a name has at most 255 characters"])
         #expect(messages("const \(long.dropLast()) = 1") == [])
-        let fragments = (0..<4097).map { "fragment f\($0)() {\n}\n" }.joined()
+        let fragments = (0..<4097).map { "fragment x\($0)() {\n}\n" }.joined()
         #expect(messages(fragments) == ["a program has at most 4096 fragments"])
         let entries = String(repeating: "a, ", count: ProgramLimits.tableEntries + 1)
         #expect(
