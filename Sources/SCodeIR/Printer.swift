@@ -116,7 +116,8 @@ private struct FragmentPrinter {
         let inOrder = hasParametersInOrder
         let heading = zip(fragment.parameters, parameters).map { parameter, name in
             let place = inOrder || name == parameter.register.name ? "" : " in \(parameter.register.name)"
-            return "\(name): \(parameter.type.suffix)\(place)\(defaultText(parameter.defaultValue, parameter.type))"
+            let value = defaultText(parameter.defaultValue, parameter.type)
+            return "\(name): \(parameter.type.suffix)\(place)\(value)"
         }
         out += "fragment \(name)(\(heading.joined(separator: ", "))) {\n"
         for register in declared {

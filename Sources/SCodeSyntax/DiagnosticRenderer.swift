@@ -85,7 +85,8 @@ public struct DiagnosticRenderer: Sendable {
 
     /// The line and, below it, the mark. Long lines are cut down to the part around the place.
     private func excerpt(_ range: SourceRange, _ severity: Diagnostic.Severity) -> String {
-        guard let source = file(range).source, files.indices.contains(Int(range.file)), range.column >= 1, range.column <= Self.reach,
+        guard let source = file(range).source, files.indices.contains(Int(range.file)), range.column >= 1,
+            range.column <= Self.reach,
             let bytes = source.bytesOfLine(Int(range.line))
         else { return "" }
         let start = Int(range.column) - 1

@@ -39,7 +39,8 @@ struct DiagnosticSink {
             repeated += 1
             return
         }
-        kept.append(Diagnostic(.error, range, message, notes: notes + expansionNotes(), suggestion: suggestion))
+        kept.append(
+            Diagnostic(.error, range, message, notes: notes + expansionNotes(), suggestion: suggestion))
     }
 
     /// The uses of macros that led to the place, the innermost first.

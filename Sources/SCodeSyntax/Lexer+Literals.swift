@@ -62,7 +62,8 @@ extension Lexer {
             sink.error(
                 here(length), "this is not a number",
                 suggestion:
-                    "numbers are decimal, 0x and hexadecimal, 0b and binary, or 1.5, 1e10, 0x1.8p3; '_' may separate digits")
+                    "numbers are decimal, 0x and hexadecimal, 0b and binary, or 1.5, 1e10, 0x1.8p3; '_' may separate digits"
+            )
         } else if overflow {
             sink.error(here(length), "the number does not fit in 64 bits")
         }
@@ -100,7 +101,8 @@ extension Lexer {
     private mutating func float(through end: Int) {
         let length = end - offset
         if length > SyntaxLimits.floatLength {
-            sink.error(here(length), "a floating-point number has at most \(SyntaxLimits.floatLength) characters")
+            sink.error(
+                here(length), "a floating-point number has at most \(SyntaxLimits.floatLength) characters")
             append(.invalid, length)
         } else if let value = FloatLiteral(bytes[offset..<end]) {
             if value.double.isInfinite {
@@ -123,7 +125,9 @@ extension Lexer {
     /// `"path"`: anything but a quote and control characters, in one line.
     mutating func string() {
         var end = offset + 1
-        while end < bytes.count, bytes[end] != UInt8(ascii: "\""), bytes[end] >= 0x20, bytes[end] != 0x7f { end += 1 }
+        while end < bytes.count, bytes[end] != UInt8(ascii: "\""), bytes[end] >= 0x20, bytes[end] != 0x7f {
+            end += 1
+        }
         let isClosed = end < bytes.count && bytes[end] == UInt8(ascii: "\"")
         if isClosed { end += 1 }
         let length = scalars(in: offset..<end)

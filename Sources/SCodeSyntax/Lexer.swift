@@ -103,7 +103,9 @@ struct Lexer {
             append(.invalid, end - offset)
         } else {
             let bytes = bytes
-            let name = bytes.withUnsafeBytes { names.intern(UnsafeRawBufferPointer(rebasing: $0[offset..<end])) }
+            let name = bytes.withUnsafeBytes {
+                names.intern(UnsafeRawBufferPointer(rebasing: $0[offset..<end]))
+            }
             append(.identifier, end - offset, value: UInt64(name.number))
         }
     }

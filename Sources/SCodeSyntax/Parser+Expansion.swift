@@ -41,8 +41,7 @@ extension Parser {
             return
         }
         let mnemonic = tokens[use.mnemonic]
-        let last = use.operands.last.map { fragment.operands[$0].upperBound - 1 } ?? use.mnemonic
-        let range = mnemonic.range(through: tokens[last])
+        let range = mnemonic.range(through: tokens[use.last])
         guard checkArguments(macro, use, range) else { return }
         let outer = sink.expansion
         let depth = outer.map { sink.expansions[$0].depth + 1 } ?? 1
@@ -59,7 +58,9 @@ extension Parser {
         sink.expansion = sink.expansions.count - 1
         spend(1, mnemonic)
         for statement in macro.statements {
-            if expanded.isExhausted || fragment.statements.count > ProgramLimits.instructionsPerFragment { break }
+            if expanded.isExhausted || fragment.statements.count > ProgramLimits.instructionsPerFragment {
+                break
+            }
             expand(statement, &frame)
         }
         sink.expansion = outer
@@ -73,7 +74,8 @@ extension Parser {
         let usage = "write \(([name] + [parameters.joined(separator: ", ")]).joined(separator: " "))"
         guard use.operands.count == parameters.count else {
             sink.error(
-                range, "macro '\(name)' takes \(count(parameters.count, "argument")), not \(use.operands.count)",
+                range,
+                "macro '\(name)' takes \(count(parameters.count, "argument")), not \(use.operands.count)",
                 notes: [.init(macro.range, "declared here")], suggestion: parameters.isEmpty ? nil : usage)
             return false
         }
@@ -89,7 +91,8 @@ extension Parser {
         expanded.statements += 1
         expanded.tokens += cost
         guard !expanded.isExhausted,
-            expanded.statements > SyntaxLimits.expandedStatements || expanded.tokens > SyntaxLimits.tokens
+            expanded.statements > SyntaxLimits.expandedStatements
+                || expanded.tokens > SyntaxLimits.expandedTokens
         else { return }
         expanded.isExhausted = true
         fragment.isWhole = false
@@ -97,7 +100,7 @@ extension Parser {
             place.range,
             expanded.statements > SyntaxLimits.expandedStatements
                 ? "macros expand to more than \(SyntaxLimits.expandedStatements) instructions, labels and uses"
-                : "macros expand to more than \(SyntaxLimits.tokens) words and signs")
+                : "macros expand to more than \(SyntaxLimits.expandedTokens) words and signs")
     }
 
     private mutating func expand(_ statement: Macro.Statement, _ frame: inout Frame) {
@@ -112,13 +115,20 @@ extension Parser {
         spend(1, token)
         for (position, index) in operands.enumerated() {
             let isFunction = position == 0 && row?.shape == .hostCall
-            let operand = substituted(frame.macro.operands[index], &frame, isFunction: isFunction)
+            guard let operand = substituted(frame.macro.operands[index], &frame, isFunction: isFunction)
+            else {
+                // Too much to write down; the statement, and all after it, is left out.
+                spend(SyntaxLimits.expandedTokens, token)
+                return
+            }
             // What stands in many statements is looked at in each.
             expanded.tokens += operand.count
             fragment.operands.append(operand)
         }
+        let last = operands.last.map { max(statement.token, frame.macro.operands[$0].upperBound - 1) }
         let result = FragmentScope.Statement(
             mnemonic: statement.token, row: row, operands: first..<fragment.operands.count,
+            last: last ?? statement.token,
             expansion: sink.expansion)
         if row == nil, let inner = declarations.macros[token.name] {
             expand(inner, result)
@@ -145,10 +155,10 @@ extension Parser {
     // MARK: Operands
 
     /// The operand with arguments in the place of parameters: the argument itself, if the operand is one parameter;
-    /// within an expression the argument in parentheses, so that it stays one value.
+    /// within an expression the argument in parentheses, so that it stays one value. Nil when that is too long.
     private mutating func substituted(
         _ operand: Range<Int>, _ frame: inout Frame, isFunction: Bool
-    ) -> Range<Int> {
+    ) -> Range<Int>? {
         if let token = singleName(operand) {
             if let index = frame.macro.parameters.firstIndex(of: token.name) { return frame.arguments[index] }
             guard !isFunction, isPrivate(token) else { return operand }
@@ -165,7 +175,8 @@ extension Parser {
                 continue
             }
             let argument = frame.arguments[parameter]
-            guard expanded.tokens + tokens.count - start + argument.count <= SyntaxLimits.tokens else { break }
+            guard expanded.tokens + tokens.count - start + argument.count <= SyntaxLimits.expandedTokens
+            else { return nil }
             appendAsUnit(argument)
         }
         return start..<tokens.count
@@ -187,7 +198,9 @@ extension Parser {
         var opening = tokens[argument.lowerBound]
         (opening.kind, opening.length) = (.leftParenthesis, 0)
         var closing = tokens[argument.upperBound - 1]
-        (closing.kind, closing.column, closing.length) = (.rightParenthesis, closing.column &+ closing.length, 0)
+        (closing.kind, closing.column, closing.length) = (
+            .rightParenthesis, closing.column &+ closing.length, 0
+        )
         tokens.append(opening)
         for index in argument { tokens.append(tokens[index]) }
         tokens.append(closing)
@@ -224,7 +237,8 @@ extension Parser {
         while true {
             let room = ProgramLimits.nameLength - suffix.utf8.count - 2
             let text = "\(spelling.prefix(room))__\(suffix)"
-            if let name = names.generate(text, for: spelling), fragment.generated.names.insert(name).inserted {
+            if let name = names.generate(text, for: spelling), fragment.generated.names.insert(name).inserted
+            {
                 return name
             }
             fragment.generated.number += 1

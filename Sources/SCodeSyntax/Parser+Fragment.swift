@@ -41,6 +41,8 @@ struct FragmentScope {
         var row: Mnemonic?
         /// Its part of `operands`.
         var operands: Range<Int>
+        /// The token with which it ends where it was written.
+        var last: Int
         /// The expansion that it comes from, as an index into the sink's.
         var expansion: Int?
     }
@@ -193,13 +195,15 @@ extension Parser {
         case .label(let index):
             sink.error(
                 token.range,
-                what == "label" ? "label '\(name)' is placed twice" : "\(what) '\(name)' has the name of a label",
+                what == "label"
+                    ? "label '\(name)' is placed twice" : "\(what) '\(name)' has the name of a label",
                 notes: [.init(fragment.labelPlaces[index].range, "first placed here")])
         case .procedure(let index):
             sink.error(
                 token.range,
                 what == "procedure"
-                    ? "procedure '\(name)' is declared twice" : "\(what) '\(name)' has the name of a procedure",
+                    ? "procedure '\(name)' is declared twice"
+                    : "\(what) '\(name)' has the name of a procedure",
                 notes: [.init(fragment.procedurePlaces[index].range, "first declared here")])
         }
         return false
@@ -260,8 +264,10 @@ extension Parser {
     private mutating func instruction() {
         let mnemonic = position
         position += 1
+        let operands = cutOperands()
+        let last = operands.last.map { max(mnemonic, fragment.operands[$0].upperBound - 1) } ?? mnemonic
         let statement = FragmentScope.Statement(
-            mnemonic: mnemonic, row: names[tokens[mnemonic].name].mnemonic, operands: cutOperands(),
+            mnemonic: mnemonic, row: names[tokens[mnemonic].name].mnemonic, operands: operands, last: last,
             expansion: nil)
         if statement.row == nil, let macro = declarations.macros[tokens[mnemonic].name] {
             expand(macro, statement)

@@ -20,7 +20,8 @@ extension Parser {
         guard operands <= ProgramLimits.macroOperands else {
             sink.error(
                 name.range,
-                "a host function has at most \(ProgramLimits.macroOperands) parameters, and one less with a result")
+                "a host function has at most \(ProgramLimits.macroOperands) parameters, and one less with a result"
+            )
             return true
         }
         guard program.hostFunctions.count < ProgramLimits.hostFunctions else {
@@ -53,7 +54,9 @@ extension Parser {
         }
         guard expect(.rightParenthesis, "',' or ')' after the type") != nil else { return nil }
         if take(.colon) != nil {
-            guard let token = expect(.identifier, "the result's type"), let type = typeOnly(token) else { return nil }
+            guard let token = expect(.identifier, "the result's type"), let type = typeOnly(token) else {
+                return nil
+            }
             function.result = type
         }
         return function
@@ -62,7 +65,8 @@ extension Parser {
     private mutating func typeOnly(_ token: Token) -> ValueType? {
         if declarations.structures[token.name] != nil {
             sink.error(
-                token.range, "'\(text(token))' is a structure, and host functions take and return single values",
+                token.range,
+                "'\(text(token))' is a structure, and host functions take and return single values",
                 suggestion: "pass its address, of type p")
             return nil
         }
@@ -73,7 +77,9 @@ extension Parser {
 
     /// The function that a `callh` names, as far as it is known.
     func hostFunction(_ statement: FragmentScope.Statement) -> HostDeclaration? {
-        guard let first = statement.operands.first, let token = singleName(fragment.operands[first]) else { return nil }
+        guard let first = statement.operands.first, let token = singleName(fragment.operands[first]) else {
+            return nil
+        }
         return declarations.hosts[token.name]?.function
     }
 

@@ -61,7 +61,9 @@ extension Parser {
     /// `include "PATH"`: the declarations of the file stand in its place.
     mutating func include() -> Bool {
         position += 1
-        guard let token = expect(.string, "the path of a file, in quotes, after 'include'") else { return false }
+        guard let token = expect(.string, "the path of a file, in quotes, after 'include'") else {
+            return false
+        }
         let path = String(text(token).dropFirst().dropLast())
         guard !path.isEmpty else {
             sink.error(token.range, "the path is empty")
@@ -93,7 +95,8 @@ extension Parser {
             sink.error(token.range, error.message, suggestion: error.suggestion)
         case .success(let file):
             if files.contains(where: { $0.name == file.name }) { return }
-            guard file.text.utf8.count <= SyntaxLimits.textBytes - min(includes.bytes, SyntaxLimits.textBytes) else {
+            guard file.text.utf8.count <= SyntaxLimits.textBytes - min(includes.bytes, SyntaxLimits.textBytes)
+            else {
                 sink.error(
                     token.range, "a text and what it includes have at most \(SyntaxLimits.textBytes) bytes")
                 return

@@ -24,10 +24,8 @@ extension Parser {
                 isFull = true
                 continue
             }
-            let last =
-                statement.operands.last.map { fragment.operands[$0].upperBound - 1 } ?? statement.mnemonic
             fragment.code.instructions.append(instruction)
-            fragment.code.sourceRanges.append(mnemonic.range(through: tokens[last]))
+            fragment.code.sourceRanges.append(mnemonic.range(through: tokens[statement.last]))
         }
         sink.expansion = nil
         placeMarkers(upTo: fragment.statements.count, &next)
@@ -41,7 +39,8 @@ extension Parser {
 
     private mutating func placeMarkers(upTo statement: Int, _ next: inout NextMarkers) {
         let position = UInt32(truncatingIfNeeded: fragment.code.instructions.count)
-        while next.label < fragment.labelPlaces.count, fragment.labelPlaces[next.label].statement <= statement {
+        while next.label < fragment.labelPlaces.count, fragment.labelPlaces[next.label].statement <= statement
+        {
             fragment.code.labels[next.label].position = position
             next.label += 1
         }
@@ -140,7 +139,8 @@ extension Parser {
         if isSet, first.kind == .identifier, let region = declarations.regions[first.name] {
             return symbol(operand, region, &instruction)
         }
-        if let token = singleName(operand), fragment.registers[token.name] != nil || names[token.name].register != nil
+        if let token = singleName(operand),
+            fragment.registers[token.name] != nil || names[token.name].register != nil
         {
             let other = isSet ? "mov\(opcode.type.suffix)" : String(opcode.mnemonic.dropLast())
             let known = Opcode.byMnemonic[other] != nil
@@ -298,7 +298,8 @@ extension Parser {
             case .source2:
                 row.shape == .compareExchange
                     ? "new value" : row.withImmediate == nil ? register : "register or constant"
-            case .immediate, .symbol: row.shape.isAccess ? "offset" : row.opcode.type.isFloat ? "number" : "constant"
+            case .immediate, .symbol:
+                row.shape.isAccess ? "offset" : row.opcode.type.isFloat ? "number" : "constant"
             case .label: "label"
             case .table: "table"
             case .procedure: "procedure"

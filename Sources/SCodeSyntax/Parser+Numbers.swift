@@ -47,7 +47,8 @@ extension Parser {
             let literal =
                 value < 0
                 ? FloatLiteral(
-                    double: Double(Int64(truncatingIfNeeded: value)), float: Float(Int64(truncatingIfNeeded: value)))
+                    double: Double(Int64(truncatingIfNeeded: value)),
+                    float: Float(Int64(truncatingIfNeeded: value)))
                 : FloatLiteral(
                     double: Double(UInt64(truncatingIfNeeded: value)),
                     float: Float(UInt64(truncatingIfNeeded: value)))
@@ -107,16 +108,21 @@ extension Parser {
         }
         guard take(.leftParenthesis) != nil else { return FloatLiteral(double: .nan, float: .nan) }
         guard let type else {
-            sink.error(token.range, "the bits of a nan depend on its type", suggestion: "write them where it is used")
+            sink.error(
+                token.range, "the bits of a nan depend on its type", suggestion: "write them where it is used"
+            )
             return nil
         }
         let start = current
-        guard let bits = expression(), expect(.rightParenthesis, "')' after the bits") != nil else { return nil }
+        guard let bits = expression(), expect(.rightParenthesis, "')' after the bits") != nil else {
+            return nil
+        }
         let float = UInt32(exactly: bits).map { Float(bitPattern: $0) }
         let double = UInt64(exactly: bits).map { Double(bitPattern: $0) }
         guard type == .f ? float?.isNaN == true : double?.isNaN == true else {
             sink.error(
-                start.range(through: tokens[position - 2]), "these are not the bits of a nan of type \(type.suffix)",
+                start.range(through: tokens[position - 2]),
+                "these are not the bits of a nan of type \(type.suffix)",
                 suggestion: type == .f ? "one is 0x7fc00000" : "one is 0x7ff8000000000000")
             return nil
         }

@@ -69,7 +69,8 @@ extension Parser {
         let bank: RegisterBank = type.isFloat ? .float : .integer
         if let register = wish.register, register.bank != bank {
             sink.error(
-                name.range, "a parameter of type \(type.suffix) arrives in \(bank.description), not in \(register.name)",
+                name.range,
+                "a parameter of type \(type.suffix) arrives in \(bank.description), not in \(register.name)",
                 suggestion: "the \(bank.plural)")
             return nil
         }
@@ -86,7 +87,8 @@ extension Parser {
         for wish in wishes { if let register = wish.register { taken.insert(register) } }
         var seen: RegisterSet = []
         for wish in wishes {
-            guard let register = wish.register ?? taken.lowestFree(wish.type.isFloat ? .float : .integer) else {
+            guard let register = wish.register ?? taken.lowestFree(wish.type.isFloat ? .float : .integer)
+            else {
                 break  // too many parameters, which is said below
             }
             taken.insert(register)
@@ -146,12 +148,15 @@ extension Parser {
             fragment.unplaced.insert(token.name)
         } else if let first = fragment.registers[token.name] {
             sink.error(
-                token.range, "'\(name)' is declared twice", notes: [.init(first.range, "first declared here")])
+                token.range, "'\(name)' is declared twice", notes: [.init(first.range, "first declared here")]
+            )
         } else {
             fragment.registers[token.name] = .init(register: register, range: token.range)
             let number = Int(register.number)
             if let other = fragment.code.registerNames[number] {
-                let first = fragment.registers.values.first { $0.register == register && $0.range != token.range }
+                let first = fragment.registers.values.first {
+                    $0.register == register && $0.range != token.range
+                }
                 let notes = first.map { [Diagnostic.Note($0.range, "named here")] } ?? []
                 sink.error(token.range, "\(register.name) is already called '\(other)'", notes: notes)
             } else {

@@ -28,7 +28,9 @@ extension Parser {
         case nil:
             if isOutsideMacro(token, "label") { return nil }
             var suggestion = nearestPlace(name, isLabel: true)
-            if suggestion == nil, fragment.tables[token.name] != nil { suggestion = "jump through a table with jt" }
+            if suggestion == nil, fragment.tables[token.name] != nil {
+                suggestion = "jump through a table with jt"
+            }
             sink.error(token.range, "no label '\(name)' is placed in this fragment", suggestion: suggestion)
         }
         return nil

@@ -70,7 +70,8 @@ extension Parser {
         if token.kind == .identifier {
             let name = text(token)
             var suggestion = sink.didYouMean(name, among: Self.declarationWords)
-            if suggestion == nil, names[token.name].mnemonic != nil || name == "procedure" || name == "table" {
+            if suggestion == nil, names[token.name].mnemonic != nil || name == "procedure" || name == "table"
+            {
                 suggestion = "instructions, tables and procedures stand inside a fragment"
             }
             sink.error(token.range, "no declaration begins with '\(name)'", suggestion: suggestion)
@@ -81,7 +82,8 @@ extension Parser {
         } else if token.kind != .invalid {
             sink.error(
                 token.range, "expected a declaration, found \(token.kind.description)",
-                suggestion: "declarations are accept, const, struct, region, host, macro, include and fragment")
+                suggestion:
+                    "declarations are accept, const, struct, region, host, macro, include and fragment")
         }
         recover()
     }

@@ -10,7 +10,8 @@ extension Parser {
         for statement in fragment.statements {
             if statement.row == nil { hasMacros = true }
             for operand in statement.operands {
-                guard let token = singleName(fragment.operands[operand]), let register = names[token.name].register
+                guard let token = singleName(fragment.operands[operand]),
+                    let register = names[token.name].register
                 else { continue }
                 fragment.reserved.insert(register)
             }
@@ -88,7 +89,8 @@ extension Parser {
         guard let token = singleName(operand) else {
             if isReadable(operand) {
                 sink.error(
-                    range(of: operand), "expected a \(bank == .float ? "floating-point register" : "register")",
+                    range(of: operand),
+                    "expected a \(bank == .float ? "floating-point register" : "register")",
                     suggestion: bank == .float
                         ? "put the number in a register with setd or setf"
                         : "put the constant in a register with set")
@@ -97,9 +99,11 @@ extension Parser {
         }
         if let known = fragment.registers[token.name] {
             if bank == nil || known.register.bank == bank { return known.register }
-            otherBank(token, known.register, notes: [
-                .init(known.range, "here '\(text(token))' stands for \(known.register.bank.value)")
-            ])
+            otherBank(
+                token, known.register,
+                notes: [
+                    .init(known.range, "here '\(text(token))' stands for \(known.register.bank.value)")
+                ])
             return nil
         }
         if let register = names[token.name].register {
@@ -125,7 +129,8 @@ extension Parser {
         let name = text(token)
         if names[token.name].looksLikeRegister {
             sink.error(
-                token.range, "there is no register '\(name)'", suggestion: "registers are r0 to r31 and f0 to f31")
+                token.range, "there is no register '\(name)'",
+                suggestion: "registers are r0 to r31 and f0 to f31")
         } else if isNumberWord(token) {
             sink.error(
                 token.range, "'\(name)' is a number, and this must be a register",

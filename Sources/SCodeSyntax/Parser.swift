@@ -23,7 +23,9 @@ public func parse(_ text: String) -> ParseResult {
 /// - Parameters:
 ///   - fileName: what the text is called; it becomes the first of `Program.sourceFiles`.
 ///   - resolver: finds and reads the file of an `include` line.
-public func parse(_ text: String, fileName: String, including resolver: @escaping IncludeResolver) -> ParseResult {
+public func parse(_ text: String, fileName: String, including resolver: @escaping IncludeResolver)
+    -> ParseResult
+{
     var parser = Parser(SourceFile(name: fileName, text: SourceText(text)), includes: .read(resolver))
     var result = parser.run()
     result.program.sourceFiles = result.files.map(\.name)

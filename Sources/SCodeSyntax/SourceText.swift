@@ -4,8 +4,7 @@ import SCodeIR
 public enum SyntaxLimits {
     /// Bytes of a text and of all that it includes.
     public static let textBytes = 1 << 26
-    /// Words, numbers, punctuation, line ends and comments of a text and of all that it includes; apart from
-    /// them, as many again that the expansions of macros may come to.
+    /// Words, numbers, punctuation, line ends and comments of a text and of all that it includes.
     public static let tokens = 1 << 24
     /// Parentheses and unary operators inside one another.
     public static let expressionDepth = 64
@@ -24,6 +23,8 @@ public enum SyntaxLimits {
     public static let expansionDepth = 16
     /// Instructions, labels and uses of macros that expansions come to, in all fragments of a text.
     public static let expandedStatements = 1 << 20
+    /// Words and signs in the operands of those.
+    public static let expandedTokens = 1 << 22
 }
 
 /// A text and what it is called, for diagnostics.

@@ -77,6 +77,7 @@ struct Token {
     /// stands elsewhere than the instruction that it became part of.
     func range(through last: Token) -> SourceRange {
         guard last.file == file, last.line == line, last.column >= column else { return range }
-        return SourceRange(line: line, column: column, length: last.column - column &+ last.length, file: file)
+        return SourceRange(
+            line: line, column: column, length: last.column - column &+ last.length, file: file)
     }
 }

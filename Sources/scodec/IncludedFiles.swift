@@ -23,7 +23,8 @@ struct IncludedFiles {
         guard !path.hasPrefix("/") else {
             return .failure(
                 IncludeError(
-                    "an included file is named by its path from the file that includes it, not by an absolute one"))
+                    "an included file is named by its path from the file that includes it, not by an absolute one"
+                ))
         }
         // `<stdin>` stands for a file in the current folder.
         let folder = URL(fileURLWithPath: fromFile).deletingLastPathComponent()
@@ -32,7 +33,8 @@ struct IncludedFiles {
             return .failure(
                 IncludeError(
                     "'\(path)' lies outside the folder of the program",
-                    suggestion: "included files lie in the folder of the file that is read, or in folders below it"))
+                    suggestion:
+                        "included files lie in the folder of the file that is read, or in folders below it"))
         }
         let attributes = try? FileManager.default.attributesOfItem(atPath: file.path)
         guard let attributes else { return .failure(IncludeError("there is no file '\(path)'")) }
@@ -55,7 +57,8 @@ struct IncludedFiles {
     /// from the current folder if they lie below it.
     private func shown(_ file: URL) -> String {
         if let own, own.path == file.path { return own.name }
-        let current = URL(fileURLWithPath: FileManager.default.currentDirectoryPath).resolvingSymlinksInPath().path
+        let current = URL(fileURLWithPath: FileManager.default.currentDirectoryPath).resolvingSymlinksInPath()
+            .path
         let prefix = current == "/" ? "/" : current + "/"
         return file.path.hasPrefix(prefix) ? String(file.path.dropFirst(prefix.count)) : file.path
     }

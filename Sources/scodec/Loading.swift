@@ -75,7 +75,9 @@ struct Source {
         let (verified, broken) = Verifier.verify(program, acceptor: acceptor, incomplete: incomplete)
         report(
             (diagnostics + broken).sorted {
-                ($0.range.file, $0.range.line, $0.range.column) < ($1.range.file, $1.range.line, $1.range.column)
+                ($0.range.file, $0.range.line, $0.range.column) < (
+                    $1.range.file, $1.range.line, $1.range.column
+                )
             })
         guard let verified, !diagnostics.contains(where: { $0.severity == .error }) else {
             let count = (diagnostics + broken).filter { $0.severity == .error }.count

@@ -47,7 +47,8 @@ import Testing
     private func matches(_ actual: String, _ expected: String) -> Bool {
         guard expected.hasPrefix("//! ") else { return actual == expected }
         // Place and severity are exact, of the message a part will do.
-        let cut = expected.split(separator: ": ", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        let cut = expected.split(separator: ": ", maxSplits: 1, omittingEmptySubsequences: false).map(
+            String.init)
         return cut.count == 2 && actual.hasPrefix(cut[0] + ": ") && actual.contains(cut[1])
     }
 

@@ -21,7 +21,8 @@ enum Files {
     static func parse(_ text: String, path: String) -> ParseResult {
         let folder = (path as NSString).deletingLastPathComponent
         return SCodeSyntax.parse(text, fileName: (path as NSString).lastPathComponent) { included, fromFile in
-            let name = ((fromFile as NSString).deletingLastPathComponent as NSString).appendingPathComponent(included)
+            let name = ((fromFile as NSString).deletingLastPathComponent as NSString).appendingPathComponent(
+                included)
             guard let text = try? Files.text("\(folder)/\(name)") else {
                 return .failure(IncludeError("there is no file '\(included)'"))
             }

@@ -113,7 +113,9 @@ extension FragmentCode {
     private mutating func randomInstruction(
         in program: Program, using generator: inout SeededGenerator
     ) -> Instruction? {
-        guard !generator.oneIn(8), let opcode = Opcode.all.randomElement(using: &generator) else { return nil }
+        guard !generator.oneIn(8), let opcode = Opcode.all.randomElement(using: &generator) else {
+            return nil
+        }
         var instruction = Instruction(opcode)
         if opcode.shape == .hostCall {
             guard let function = program.hostFunctions.randomElement(using: &generator) else { return nil }
