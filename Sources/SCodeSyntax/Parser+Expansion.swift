@@ -179,7 +179,9 @@ extension Parser {
             else { return nil }
             appendAsUnit(argument)
         }
-        return start..<tokens.count
+        // Behind the operand stands what stood behind it in the body: what is missing is missed there.
+        tokens.append(tokens[operand.upperBound])
+        return start..<tokens.count - 1
     }
 
     /// The parameter that the token names. After a dot stands a field, whatever the parameters are called.

@@ -43,7 +43,7 @@ struct IncludeState {
     var depth = 0
     /// Paths that have been asked for, and from where.
     var requests: Set<Request> = []
-    /// Whether names may be declared in a file that nobody read.
+    /// Whether names may be declared in a file that was not read.
     var hasUnread = false
 
     struct Request: Hashable {
@@ -73,37 +73,39 @@ extension Parser {
         case .ignored:
             includes.hasUnread = true
         case .refused:
-            sink.error(token.range, "files cannot be included here")
+            cannotInclude(token, IncludeError("files cannot be included here"))
         case .read(let resolver):
             include(path, at: token, resolver)
         }
         return true
     }
 
+    /// Says so, and nothing about the names that the file may declare.
+    private mutating func cannotInclude(_ token: Token, _ error: IncludeError) {
+        sink.error(token.range, error.message, suggestion: error.suggestion)
+        includes.hasUnread = true
+    }
+
     private mutating func include(_ path: String, at token: Token, _ resolver: IncludeResolver) {
         guard includes.requests.insert(.init(path: path, fromFile: token.file)).inserted else { return }
-        guard includes.depth < SyntaxLimits.includeDepth else {
-            sink.error(token.range, "files include one another at most \(SyntaxLimits.includeDepth) deep")
-            return
-        }
-        guard files.count < ProgramLimits.sourceFiles, includes.requests.count <= SyntaxLimits.includes else {
-            sink.error(token.range, "a program includes at most \(ProgramLimits.sourceFiles - 1) files")
-            return
-        }
-        switch resolver(path, files[Int(token.file)].name) {
-        case .failure(let error):
-            sink.error(token.range, error.message, suggestion: error.suggestion)
-        case .success(let file):
-            if files.contains(where: { $0.name == file.name }) { return }
-            guard file.text.utf8.count <= SyntaxLimits.textBytes - min(includes.bytes, SyntaxLimits.textBytes)
-            else {
-                sink.error(
-                    token.range, "a text and what it includes have at most \(SyntaxLimits.textBytes) bytes")
-                return
+        let fault: String
+        if includes.depth == SyntaxLimits.includeDepth {
+            fault = "files include one another at most \(SyntaxLimits.includeDepth) deep"
+        } else if files.count == ProgramLimits.sourceFiles || includes.requests.count > SyntaxLimits.includes {
+            fault = "a program includes at most \(ProgramLimits.sourceFiles - 1) files"
+        } else {
+            switch resolver(path, files[Int(token.file)].name) {
+            case .failure(let error): return cannotInclude(token, error)
+            case .success(let file):
+                if files.contains(where: { $0.name == file.name }) { return }
+                includes.bytes += min(file.text.utf8.count, SyntaxLimits.textBytes + 1)
+                if includes.bytes <= SyntaxLimits.textBytes {
+                    return read(SourceFile(name: file.name, text: SourceText(file.text)))
+                }
+                fault = "a text and what it includes have at most \(SyntaxLimits.textBytes) bytes"
             }
-            includes.bytes += file.text.utf8.count
-            read(SourceFile(name: file.name, text: SourceText(file.text)))
         }
+        cannotInclude(token, IncludeError(fault))
     }
 
     /// Reads the declarations of the file, and comes back to this one.

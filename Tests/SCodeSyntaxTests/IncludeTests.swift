@@ -49,6 +49,16 @@ import Testing
         #expect(library.requests == 6)
     }
 
+    /// A file that is missing is one mistake, and not one for each name that it would have declared.
+    @Test func missingFilesAreOneMistake() {
+        let library = Library([
+            "main": "include \"absent\"\nregion r: virtual rw, size\nfragment f {\n    setul x, limit\n    m x, 1.5\n}\n"
+        ])
+        let result = library.parse("main")
+        #expect(result.diagnostics.map(\.message) == ["there is no file 'absent'"])
+        #expect(result.fragmentsWithErrors == [0])
+    }
+
     @Test func placesNameTheirFile() {
         let library = Library([
             "main": "include \"a\"\nfragment f {\n    m\n}\n",
