@@ -91,7 +91,8 @@ extension Parser {
         let fault: String
         if includes.depth == SyntaxLimits.includeDepth {
             fault = "files include one another at most \(SyntaxLimits.includeDepth) deep"
-        } else if files.count == ProgramLimits.sourceFiles || includes.requests.count > SyntaxLimits.includes {
+        } else if files.count == ProgramLimits.sourceFiles || includes.requests.count > SyntaxLimits.includes
+        {
             fault = "a program includes at most \(ProgramLimits.sourceFiles - 1) files"
         } else {
             switch resolver(path, files[Int(token.file)].name) {

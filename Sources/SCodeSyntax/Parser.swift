@@ -89,7 +89,9 @@ struct Parser {
             position = place.start
             limit = place.end
             let isWhole = parseFragment(isClosed: place.isClosed)
-            if sink.count > before || !isWhole || includes.hasUnread { withErrors.insert(program.fragments.count - 1) }
+            if sink.count > before || !isWhole || includes.hasUnread {
+                withErrors.insert(program.fragments.count - 1)
+            }
             tokens.removeSubrange(written...)
         }
         return ParseResult(

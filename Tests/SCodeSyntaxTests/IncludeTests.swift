@@ -52,7 +52,14 @@ import Testing
     /// A file that is missing is one mistake, and not one for each name that it would have declared.
     @Test func missingFilesAreOneMistake() {
         let library = Library([
-            "main": "include \"absent\"\nregion r: virtual rw, size\nfragment f {\n    setul x, limit\n    m x, 1.5\n}\n"
+            "main": """
+            include "absent"
+            region r: virtual rw, size
+            fragment f {
+                setul x, limit
+                m x, 1.5
+            }
+            """
         ])
         let result = library.parse("main")
         #expect(result.diagnostics.map(\.message) == ["there is no file 'absent'"])
