@@ -28,7 +28,8 @@ struct InductionVariable {
         entry = joined
         if isNarrow {
             guard let distance = Self.distance(UInt32(truncatingIfNeeded: step), trips) else { return .top }
-            return AbstractValue(zeroExtending: joined.low.adding(distance))
+            // The first time round it holds all 64 bits of what it was entered with.
+            return AbstractValue(zeroExtending: joined.low.adding(distance)).joined(joined)
         }
         guard let distance = Self.distance(step, trips) else { return AbstractValue(.top, region: joined.region) }
         return AbstractValue(joined.wide.adding(distance), region: joined.region)
