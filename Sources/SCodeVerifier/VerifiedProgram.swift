@@ -53,7 +53,8 @@ public final class VerifiedFragment: Sendable {
     init(
         code: FragmentCode, regions: [Region], acceptor: Acceptor, flow: ControlFlow,
         macros: [MacroInstruction], procedures: ProcedureFacts, initialised: [RegisterSet],
-        doubles: [RegisterSet], liveBefore: [RegisterSet], accesses: [AccessFact]
+        doubles: [RegisterSet], liveBefore: [RegisterSet], accesses: [AccessFact], isSafe: [Bool]? = nil,
+        costsBudget: [Bool]? = nil, entryCharge: UInt64 = 0
     ) {
         self.code = code
         self.regions = regions
@@ -65,9 +66,9 @@ public final class VerifiedFragment: Sendable {
         self.doubles = doubles
         self.liveBefore = liveBefore
         self.accesses = accesses
-        isSafe = Array(repeating: false, count: code.instructions.count)
-        costsBudget = code.backwardJumps()
-        entryCharge = 0
+        self.isSafe = isSafe ?? Array(repeating: false, count: code.instructions.count)
+        self.costsBudget = costsBudget ?? code.backwardJumps()
+        self.entryCharge = entryCharge
     }
 
     /// Words that an invocation passes: one per parameter, then one per entry register.

@@ -17,10 +17,42 @@ final class TestMachine {
         ($0 &* 3) ^ ($1 &* 5) ^ ($2 &* 7) ^ ($3 &* 11) ^ ($4 &* 13) ^ ($5 &* 17)
     }
 
+    static let blend: @convention(c) (Double, Float, Int32, Double) -> Double = { a, b, c, d in
+        (a - Double(b)) * Double(c) / d
+    }
+    static let half: @convention(c) (Float) -> Float = { $0 / 2 }
+    static let rank: @convention(c) (UInt64, Double, UInt8, Float) -> Int64 = { a, b, c, d in
+        Int64(bitPattern: a &* 3 ^ b.bitPattern &+ UInt64(c) ^ UInt64(d.bitPattern) << 7)
+    }
+    static let swallow: @convention(c) (Float, Double) -> Void = { _, _ in }
+
+    private static func offer(
+        _ name: String, _ parameters: [ValueType], _ result: ValueType?, _ foreign: [ForeignType],
+        _ foreignResult: ForeignType?, _ address: UnsafeRawPointer
+    ) -> OfferedFunction {
+        OfferedFunction(
+            HostDeclaration(name: name, parameters: parameters, result: result),
+            HostFunction(parameters: foreign, result: foreignResult, address: address), meaning: "")
+    }
+
+    static let hostFunctions = [
+        offer(
+            "blend", [.d, .f, .i, .d], .d, [.double, .float, .int32, .double], .double,
+            unsafeBitCast(blend, to: UnsafeRawPointer.self)),
+        offer("half", [.f], .f, [.float], .float, unsafeBitCast(half, to: UnsafeRawPointer.self)),
+        offer(
+            "rank", [.ul, .d, .uc, .f], .l, [.uint64, .double, .uint8, .float], .int64,
+            unsafeBitCast(rank, to: UnsafeRawPointer.self)),
+        offer(
+            "swallow", [.f, .d], nil, [.float, .double], nil, unsafeBitCast(swallow, to: UnsafeRawPointer.self)),
+    ]
+
     static let acceptor = Acceptor(
         name: "test", suppliedArguments: 1,
         macros: [
             MacroInstruction("accept", [.value(.ul)], .accept, meaning: ""),
+            MacroInstruction("accept_f", [.value(.f)], .accept, meaning: ""),
+            MacroInstruction("accept_d", [.value(.d)], .accept, meaning: ""),
             MacroInstruction("refuse", [], .refuse, meaning: ""),
             MacroInstruction("s_sub", [.value(.ul)], .subSchedule, meaning: ""),
             MacroInstruction(
@@ -42,7 +74,13 @@ final class TestMachine {
                         parameters: Array(repeating: .uint64, count: 5), result: .uint64,
                         address: unsafeBitCast(many, to: UnsafeRawPointer.self),
                         userData: UnsafeMutableRawPointer(bitPattern: 0x1234_5678))), meaning: ""),
-        ], budget: 50, depth: 3)
+            MacroInstruction(
+                "h_half", [.result(.f), .value(.f)],
+                .hostCall(
+                    HostFunction(
+                        parameters: [.float], result: .float,
+                        address: unsafeBitCast(half, to: UnsafeRawPointer.self))), meaning: ""),
+        ], hostFunctions: hostFunctions, budget: 50, depth: 3)
 
     private let memory = PhysicalMemory(size: 16 * 4096)
     private let host = UnsafeMutableRawPointer.allocate(byteCount: 512, alignment: 16)
