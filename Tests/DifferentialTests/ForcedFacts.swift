@@ -39,7 +39,7 @@ extension VerifiedFragment {
             }
         }
         let charges: [UInt64] = [
-            0, 0, 0, 1, 3, 10, 49, 50, 51, 200, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 1 << 63, .max,
+            0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 3, 10, 49, 50, 51, 200, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 1 << 63, .max,
         ]
         var costsBudget = costsBudget
         for (index, instruction) in code.instructions.enumerated() {

@@ -129,7 +129,13 @@ struct ProgramGenerator {
 
     mutating func append(_ instruction: Instruction) { code.instructions.append(instruction) }
 
-    mutating func label() -> UInt32 { UInt32(Int.random(in: labels, using: &random)) }
+    /// More often than not a label further on: most loops of random code end only with the budget.
+    mutating func label() -> UInt32 {
+        let any = Int.random(in: labels, using: &random)
+        if random.oneIn(3) { return UInt32(any) }
+        let place = code.instructions.count
+        return UInt32(labels.filter { Int(code.labels[$0].position) > place }.randomElement(using: &random) ?? any)
+    }
 
     func type(of register: Register) -> ValueType {
         register.bank == .integer ? .ul : singles.contains(register) ? .f : .d

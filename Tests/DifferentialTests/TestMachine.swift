@@ -87,6 +87,11 @@ final class TestMachine {
 
     deinit { host.deallocate() }
 
+    /// What memory holds at first, page tables apart.
+    private static let pattern: [UInt8] = (0..<16 * 4096).map {
+        $0 < 3 * 4096 ? 0 : UInt8(truncatingIfNeeded: $0 &* 11)
+    }
+
     /// Pages 0 directory, 1 and 2 tables; then frames. Some pages are missing, read-only or the kernel's.
     func reset(_ seed: UInt64) {
         for offset in 0..<512 {
@@ -94,10 +99,8 @@ final class TestMachine {
                 of: UInt8(truncatingIfNeeded: offset &* 37 &+ Int(seed & 0xff)), toByteOffset: offset,
                 as: UInt8.self)
         }
-        memory.base.initializeMemory(as: UInt8.self, repeating: 0, count: memory.size)
-        for offset in 3 * 4096..<memory.size {
-            memory.base.storeBytes(
-                of: UInt8(truncatingIfNeeded: offset &* 11), toByteOffset: offset, as: UInt8.self)
+        Self.pattern.withUnsafeBytes { bytes in
+            if let start = bytes.baseAddress { memory.base.copyMemory(from: start, byteCount: memory.size) }
         }
         func set(_ table: Int, _ index: Int, _ value: UInt32) {
             memory.base.storeBytes(of: value, toByteOffset: table * 4096 + index * 4, as: UInt32.self)
@@ -150,7 +153,10 @@ final class TestMachine {
             fragment.setSlot(2, installed[installed.count - 1])
             if seed & 8 == 0 { fragment.setSlot(3, fragment) }
         }
-        let invocation = installed[0].invoke(arguments: seed & 16 == 0 ? [] : [seed &* 0x9e37_79b9_7f4a_7c15])
+        let budgets: [UInt64?] = [nil, nil, 200, 1000, 7]
+        let invocation = installed[0].invoke(
+            arguments: seed & 16 == 0 ? [] : [seed &* 0x9e37_79b9_7f4a_7c15],
+            budget: budgets[Int(seed % 5)])
         var bytes = [UInt8](UnsafeRawBufferPointer(start: host, count: 512))
         bytes += UnsafeRawBufferPointer(start: memory.base, count: memory.size)
         return State(
