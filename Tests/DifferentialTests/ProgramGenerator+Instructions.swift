@@ -114,11 +114,14 @@ extension ProgramGenerator {
     }
 
     mutating func appendHostCall() {
-        guard let declaration = acceptor.hostFunctions.randomElement(using: &random)?.declaration else { return }
+        guard let declaration = acceptor.hostFunctions.randomElement(using: &random)?.declaration else {
+            return
+        }
         var operands: [MacroOperand] = []
         if let result = declaration.result { operands.append(.register(register(result))) }
         for type in declaration.parameters {
-            operands.append(type.isFloat || random.oneIn(2) ? .register(register(type)) : .immediate(constant(type)))
+            operands.append(
+                type.isFloat || random.oneIn(2) ? .register(register(type)) : .immediate(constant(type)))
         }
         append(Instruction(Opcode(.hostCall), index: UInt32(code.macroCalls.count)))
         code.macroCalls.append(MacroCall(name: declaration.name, operands: operands))
@@ -161,7 +164,8 @@ extension ProgramGenerator {
             noteSafe(from: start)
             append(
                 Instruction(
-                    Opcode(random.oneIn(2) ? .div : .mod, type), rd: register(), rs1: register(), rs2: divisor))
+                    Opcode(random.oneIn(2) ? .div : .mod, type), rd: register(), rs1: register(), rs2: divisor
+                ))
         case 1:
             guard let table = tables.randomElement(using: &random) else { return }
             let count = code.tables[table].labels.count

@@ -51,7 +51,9 @@ struct ProgramGenerator {
         for register in doubles { set(register, .d) }
         let procedures = random.oneIn(3) ? 0 : Int.random(in: 1...5, using: &random)
         callees = 0..<procedures
-        makeSection(from: random.oneIn(6) ? 0 : code.instructions.count, length: Int.random(in: 1...60, using: &random))
+        makeSection(
+            from: random.oneIn(6) ? 0 : code.instructions.count,
+            length: Int.random(in: 1...60, using: &random))
         finishBody()
         for procedure in 0..<procedures {
             code.procedures.append(Procedure(name: "p\(procedure)", start: UInt32(code.instructions.count)))
@@ -121,8 +123,9 @@ struct ProgramGenerator {
                 append(Instruction(Opcode(.add, type(of: pool[0])), rd: pool[0], rs1: pool[0], rs2: other))
             }
         }
-        appendMacro(["refuse", "accept_f", "accept_d", "accept", "accept", "accept", "accept", "accept"]
-            .randomElement(using: &random) ?? "accept")
+        appendMacro(
+            ["refuse", "accept_f", "accept_d", "accept", "accept", "accept", "accept", "accept"]
+                .randomElement(using: &random) ?? "accept")
     }
 
     // MARK: Operands
@@ -134,7 +137,8 @@ struct ProgramGenerator {
         let any = Int.random(in: labels, using: &random)
         if random.oneIn(3) { return UInt32(any) }
         let place = code.instructions.count
-        return UInt32(labels.filter { Int(code.labels[$0].position) > place }.randomElement(using: &random) ?? any)
+        return UInt32(
+            labels.filter { Int(code.labels[$0].position) > place }.randomElement(using: &random) ?? any)
     }
 
     func type(of register: Register) -> ValueType {
@@ -167,9 +171,12 @@ struct ProgramGenerator {
     /// Numbers at the edges of the integers and of the format; zeros, infinities, subnormals.
     static let numbers: [Double] = [
         0, -0.0, 0.5, -0.5, 1, -1, 1.5, -1.5, 3, 127, 255.5, -129, 65535.9, .infinity, -.infinity,
-        0x1p31, 0x1p31 - 1, 0x1p31 - 0.5, -0x1p31, -0x1p31 - 1, -0x1p31 - 0.5, 0x1p32, 0x1p32 - 1, 0x1p32 - 0.5,
-        0x1p53, 0x1p53 + 2, 0x1p62, 0x1p63, 0x1.fffffffffffffp62, 0x1.fffffep62, -0x1p63, -0x1.0000000000001p63,
-        0x1p64, 0x1.fffffffffffffp63, 0x1.fffffep63, 0x1.8p63, 0x1.000002p63, 0x1p100, -0x1p100, -0.999, 0.1, 1e-40,
+        0x1p31, 0x1p31 - 1, 0x1p31 - 0.5, -0x1p31, -0x1p31 - 1, -0x1p31 - 0.5, 0x1p32, 0x1p32 - 1,
+        0x1p32 - 0.5,
+        0x1p53, 0x1p53 + 2, 0x1p62, 0x1p63, 0x1.fffffffffffffp62, 0x1.fffffep62, -0x1p63,
+        -0x1.0000000000001p63,
+        0x1p64, 0x1.fffffffffffffp63, 0x1.fffffep63, 0x1.8p63, 0x1.000002p63, 0x1p100, -0x1p100, -0.999, 0.1,
+        1e-40,
         .leastNonzeroMagnitude, .leastNormalMagnitude, .greatestFiniteMagnitude,
         Double(Float.leastNonzeroMagnitude), Double(Float.leastNormalMagnitude),
         Double(Float.greatestFiniteMagnitude), -Double(Float.greatestFiniteMagnitude),

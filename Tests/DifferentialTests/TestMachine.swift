@@ -44,7 +44,8 @@ final class TestMachine {
             "rank", [.ul, .d, .uc, .f], .l, [.uint64, .double, .uint8, .float], .int64,
             unsafeBitCast(rank, to: UnsafeRawPointer.self)),
         offer(
-            "swallow", [.f, .d], nil, [.float, .double], nil, unsafeBitCast(swallow, to: UnsafeRawPointer.self)),
+            "swallow", [.f, .d], nil, [.float, .double], nil,
+            unsafeBitCast(swallow, to: UnsafeRawPointer.self)),
     ]
 
     static let acceptor = Acceptor(
