@@ -105,7 +105,8 @@ extension RegionBinding {
             } else {
                 guard binding.host != nil else { throw .regionKind(region.name) }
             }
-            if hasAtomics, let host = binding.host, (UInt64(UInt(bitPattern: host)) &- binding.base) % 8 != 0 {
+            if hasAtomics, let host = binding.host, (UInt64(UInt(bitPattern: host)) &- binding.base) % 8 != 0
+            {
                 throw .regionMisaligned(region.name)
             }
             if binding.size < region.size { throw .regionTooSmall(region.name) }

@@ -35,7 +35,9 @@ struct SimulatedMemory {
     }
 
     /// The bytes of an atomic access, which is aligned and so lies in one page.
-    func place(_ address: UInt64, _ size: Int, _ fact: AccessFact) -> Result<UnsafeMutablePointer<UInt8>, Fault> {
+    func place(_ address: UInt64, _ size: Int, _ fact: AccessFact) -> Result<
+        UnsafeMutablePointer<UInt8>, Fault
+    > {
         locate(address, size, fact, isStore: true).map { $0.first }
     }
 

@@ -84,7 +84,8 @@ public final class NativeCode: Sendable {
                 for register in file.valid.registers {
                     let value =
                         switch allocation.location(register) {
-                        case .machine(let gpr): machine.load(fromByteOffset: Int(gpr.rawValue) * 8, as: UInt64.self)
+                        case .machine(let gpr):
+                            machine.load(fromByteOffset: Int(gpr.rawValue) * 8, as: UInt64.self)
                         case .vector(let xmm):
                             machine.load(fromByteOffset: (16 + Int(xmm.rawValue)) * 8, as: UInt64.self)
                         case .slot(let slot): frame.load(fromByteOffset: Int(slot) * 8, as: UInt64.self)

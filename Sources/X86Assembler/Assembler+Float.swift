@@ -44,12 +44,17 @@ extension Assembler {
     // MARK: Arithmetic
 
     /// `opss x, x`, `opsd x, x`: F3/F2 0F op /r
-    public mutating func float(_ op: FloatArithmetic, _ precision: Precision, _ destination: XMM, _ source: XMM) {
-        emit(Opcode(precision.prefix, 0x0F, op.rawValue), .w32, reg: destination.rawValue, rm: source.rawValue)
+    public mutating func float(
+        _ op: FloatArithmetic, _ precision: Precision, _ destination: XMM, _ source: XMM
+    ) {
+        emit(
+            Opcode(precision.prefix, 0x0F, op.rawValue), .w32, reg: destination.rawValue, rm: source.rawValue)
     }
 
     /// `opss x, m`, `opsd x, m`: F3/F2 0F op /r
-    public mutating func float(_ op: FloatArithmetic, _ precision: Precision, _ destination: XMM, _ source: Memory) {
+    public mutating func float(
+        _ op: FloatArithmetic, _ precision: Precision, _ destination: XMM, _ source: Memory
+    ) {
         emit(Opcode(precision.prefix, 0x0F, op.rawValue), .w32, reg: destination.rawValue, rm: source)
     }
 

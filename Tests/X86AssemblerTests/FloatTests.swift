@@ -56,7 +56,9 @@ private func forEachFloatMemory(_ body: (Memory, XMM) -> Void) {
         var listing = Listing()
         let mnemonic = "\(op)s\(precision.suffix)"
         forEachFloatPair { left, right in
-            listing.expect("\(mnemonic) \(name(left)), \(name(right))") { $0.float(op, precision, left, right) }
+            listing.expect("\(mnemonic) \(name(left)), \(name(right))") {
+                $0.float(op, precision, left, right)
+            }
         }
         forEachFloatMemory { memory, register in
             listing.expect("\(mnemonic) \(name(register)), \(text(memory, precision.bits))") {

@@ -67,7 +67,9 @@ extension Emitter {
             default: .div
             }
         var target = resultVector(instruction.dst)
-        if isInVector(instruction.b, target), !isInVector(instruction.a, target) { target = Self.vectorScratch }
+        if isInVector(instruction.b, target), !isInVector(instruction.a, target) {
+            target = Self.vectorScratch
+        }
         copy(instruction.a, to: target)
         if case .slot(let slot) = allocation.location(instruction.b) {
             assembler.float(operation, instruction.precision, target, slotMemory(slot))

@@ -55,7 +55,9 @@ struct Lowering {
                 emit(.label, start) { $0.target = UInt32(label) }
             }
             placeLabels(start)
-            for index in start..<Int(block.end) where isNeeded(index) { lower(index, inProcedure: procedure - 1) }
+            for index in start..<Int(block.end) where isNeeded(index) {
+                lower(index, inProcedure: procedure - 1)
+            }
         }
     }
 

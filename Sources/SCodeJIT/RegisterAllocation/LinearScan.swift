@@ -56,8 +56,11 @@ struct LinearScan {
     static func run(_ fragment: VerifiedFragment, observing observation: RegisterObservation) -> Allocation {
         var allocation = Allocation(ValueLiveness(fragment, observing: observation))
         let intervals = intervals(fragment, allocation.liveness)
-        assign(intervals.filter { $0.register.bank == .integer }, allocatable.map { .machine($0) }, &allocation)
-        assign(intervals.filter { $0.register.bank == .float }, allocatableVectors.map { .vector($0) }, &allocation)
+        assign(
+            intervals.filter { $0.register.bank == .integer }, allocatable.map { .machine($0) }, &allocation)
+        assign(
+            intervals.filter { $0.register.bank == .float }, allocatableVectors.map { .vector($0) },
+            &allocation)
         assignHomes(fragment, &allocation)
         return allocation
     }
@@ -157,7 +160,8 @@ struct LinearScan {
     /// Across calls of sub-fragments and of the host no machine register keeps its value.
     private static func assignHomes(_ fragment: VerifiedFragment, _ allocation: inout Allocation) {
         var crossing: RegisterSet = []
-        for (index, instruction) in fragment.code.instructions.enumerated() where isCall(fragment, instruction) {
+        for (index, instruction) in fragment.code.instructions.enumerated()
+        where isCall(fragment, instruction) {
             crossing.formUnion(allocation.liveness.after(index))
         }
         for register in crossing.registers {

@@ -25,7 +25,9 @@ struct ValueLiveness {
             fragment.procedureLevels[$0] < fragment.procedureLevels[$1]
         }
         add(callsIn: 0..<procedureStarts[0], keeping: [], fragment)
-        for procedure in order { add(callsIn: range(of: procedure), keeping: acrossProcedure[procedure], fragment) }
+        for procedure in order {
+            add(callsIn: range(of: procedure), keeping: acrossProcedure[procedure], fragment)
+        }
     }
 
     private mutating func add(

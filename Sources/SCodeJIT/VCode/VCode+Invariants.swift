@@ -29,9 +29,15 @@ extension VCode {
 
     private func problem(_ instruction: VInstruction, _ places: [Int]) -> String? {
         let banks = instruction.banks
-        if let bank = banks.dst, instruction.dst.bank != bank { return "\(instruction.dst.name) is of the wrong bank" }
-        if let bank = banks.a, instruction.a.bank != bank { return "\(instruction.a.name) is of the wrong bank" }
-        if let bank = banks.b, instruction.b.bank != bank { return "\(instruction.b.name) is of the wrong bank" }
+        if let bank = banks.dst, instruction.dst.bank != bank {
+            return "\(instruction.dst.name) is of the wrong bank"
+        }
+        if let bank = banks.a, instruction.a.bank != bank {
+            return "\(instruction.a.name) is of the wrong bank"
+        }
+        if let bank = banks.b, instruction.b.bank != bank {
+            return "\(instruction.b.name) is of the wrong bank"
+        }
         let target = Int(instruction.target)
         switch instruction.operation {
         case .branch, .jump: return isPlaced(target, places) ? nil : "L\(target) is not placed"
@@ -40,9 +46,12 @@ extension VCode {
             let missing = fragment.code.tables[target].labels.first { !isPlaced(Int($0), places) }
             return missing.map { "L\($0) is not placed" }
         case .call:
-            guard fragment.code.procedures.indices.contains(target) else { return "there is no such procedure" }
+            guard fragment.code.procedures.indices.contains(target) else {
+                return "there is no such procedure"
+            }
             return isPlaced(label(ofProcedure: instruction.target), places) ? nil : "its entry is not placed"
-        case .return: return fragment.code.procedures.indices.contains(target) ? nil : "there is no such procedure"
+        case .return:
+            return fragment.code.procedures.indices.contains(target) ? nil : "there is no such procedure"
         case .regionBase, .provedAddress, .insideAddress, .guardRegion:
             return fragment.regions.indices.contains(target) ? nil : "there is no such region"
         default: return nil
@@ -60,7 +69,8 @@ extension VInstruction {
         case .add, .sub, .mul, .and, .or, .xor, .shiftLeft, .shiftRight, .shiftRightArithmetic, .divideSigned,
             .divideUnsigned, .moduloSigned, .moduloUnsigned:
             OperandBanks(dst: .integer, a: .integer, b: hasImmediate ? nil : .integer)
-        case .not, .negate, .isZero, .signExtend, .zeroExtend, .byteSwap, .countLeadingZeros, .countTrailingZeros,
+        case .not, .negate, .isZero, .signExtend, .zeroExtend, .byteSwap, .countLeadingZeros,
+            .countTrailingZeros,
             .populationCount, .fetchAdd, .fetchAnd, .fetchOr, .fetchXor, .exchange:
             OperandBanks(dst: .integer, a: .integer)
         case .compareExchange: OperandBanks(dst: .integer, a: .integer, b: .integer)
@@ -71,12 +81,15 @@ extension VInstruction {
         case .move: OperandBanks(dst: a.bank)
         case .regionBase: OperandBanks(dst: .integer)
         case .address: OperandBanks(a: .integer, b: hasImmediate ? nil : .integer)
-        case .atomicAdd, .atomicAnd, .atomicOr, .atomicXor, .jumpTable, .guardTableIndex: OperandBanks(a: .integer)
+        case .atomicAdd, .atomicAnd, .atomicOr, .atomicXor, .jumpTable, .guardTableIndex:
+            OperandBanks(a: .integer)
         case .guardNonZero: OperandBanks(a: hasImmediate ? nil : .integer)
         case .branch:
             condition.isFloat
-                ? OperandBanks(a: .float, b: .float) : OperandBanks(a: .integer, b: hasImmediate ? nil : .integer)
-        case .constant, .provedAddress, .insideAddress, .guardAligned, .guardRegion, .guardPage, .load, .store,
+                ? OperandBanks(a: .float, b: .float)
+                : OperandBanks(a: .integer, b: hasImmediate ? nil : .integer)
+        case .constant, .provedAddress, .insideAddress, .guardAligned, .guardRegion, .guardPage, .load,
+            .store,
             .guardBudget, .guardEntry, .jump, .call, .return, .trap, .label, .accept, .refuse, .callSub,
             .hostArgument, .callHost:
             OperandBanks()

@@ -14,12 +14,14 @@ extension VInstruction: CustomStringConvertible {
             return "\(dst.name) := \(operation)\(width) \(a.name), \(last)"
         case .floatAdd, .floatSub, .floatMul, .floatDiv:
             return "\(dst.name) := \(operation)\(width) \(a.name), \(b.name)"
-        case .not, .negate, .isZero, .move, .countLeadingZeros, .countTrailingZeros, .populationCount, .floatNegate:
+        case .not, .negate, .isZero, .move, .countLeadingZeros, .countTrailingZeros, .populationCount,
+            .floatNegate:
             return "\(dst.name) := \(operation)\(width) \(a.name)"
         case .floatToFloat: return "\(dst.name) := float\(width) \(a.name):\(isWide ? 32 : 64)"
         case .integerToFloat: return "\(dst.name) := float\(width) \(sign) \(a.name):\(size * 8)"
         case .floatToInteger: return "\(dst.name) := \(sign)\(size * 8) \(a.name):\(width)"
-        case .signExtend, .zeroExtend, .byteSwap: return "\(dst.name) := \(operation)\(width) \(a.name):\(size * 8)"
+        case .signExtend, .zeroExtend, .byteSwap:
+            return "\(dst.name) := \(operation)\(width) \(a.name):\(size * 8)"
         case .constant: return "\(dst.name) := \(immediate)"
         case .regionBase: return "\(dst.name) := base of region \(target) + \(immediate)"
         case .address: return "address := \(a.name) + \(last)"
