@@ -182,6 +182,32 @@ import Testing
         }
     }
 
+    /// Two threads count up the same word, each by an operation that must not be torn.
+    @Test(arguments: [Operation.atomicAdd, .fetchAdd], [EngineKind.native, .interpreter])
+    func updatesOfTwoThreadsAddUp(operation: Operation, other: EngineKind) async throws {
+        let rounds: Int64 = other == .native ? 300_000 : 3000
+        let code = FragmentCode(
+            [], labels: [2],
+            [
+                .set(r(1), rounds), .base(r(2)), .set(r(0), 1), .immediate(operation, rd: r(0), r(2), 8),
+                .immediate(.sub, rd: r(1), r(1), 1), .immediate(.bne, .ul, r(1), 0), .accept(1),
+            ])
+        let fragment = try BothEngines.verified(code, regions: [Self.data])
+        let regions = binding()
+        let engines = [EngineKind.native, other]
+        let exits = try await withThrowingTaskGroup(of: Exit.self) { group in
+            for engine in engines {
+                nonisolated(unsafe) let regions = regions
+                group.addTask {
+                    try Fragment(fragment, regions: regions, engine: engine).invoke(budget: 1 << 20).exit
+                }
+            }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(exits == [.accept(1), .accept(1)])
+        #expect(host.load(fromByteOffset: 40, as: UInt64.self) == UInt64(2 * rounds))
+    }
+
     /// Alignment is looked at before memory, and the address is the one that the fragment sees.
     @Test(arguments: [ValueType.u, .ul], [0, 1, 2, 3, 4, 5, 6, 7, 61, 64, 0x1_0000_0001] as [UInt64])
     func misalignedIsAnAbort(type: ValueType, offset: UInt64) throws {

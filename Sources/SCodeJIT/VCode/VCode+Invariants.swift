@@ -14,6 +14,8 @@ extension VCode {
     /// - Labels are placed once, and those that are used are placed.
     /// - Registers are of the bank that the operation works on.
     /// - Indices name something.
+    /// - A load, store or atomic operation stands right behind what made `address` a host address: a guard, or
+    ///   what the verifier's proof allows in its place.
     func firstProblem() -> String? {
         var places = [Int](repeating: 0, count: labelCount)
         for instruction in instructions where instruction.operation == .label {
@@ -21,7 +23,12 @@ extension VCode {
             places[Int(instruction.target)] += 1
         }
         if let label = places.firstIndex(where: { $0 > 1 }) { return "label L\(label) is placed twice" }
+        var previous: VOperation?
         for instruction in instructions {
+            if instruction.operation.isAccess, previous?.makesHostAddress != true {
+                return "'\(instruction)': nothing guards the access"
+            }
+            previous = instruction.operation
             if let problem = problem(instruction, places) { return "'\(instruction)': \(problem)" }
         }
         return nil
@@ -60,6 +67,26 @@ extension VCode {
 
     private func isPlaced(_ label: Int, _ places: [Int]) -> Bool {
         places.indices.contains(label) && places[label] == 1
+    }
+}
+
+extension VOperation {
+    /// Whether it touches memory of the fragment.
+    fileprivate var isAccess: Bool {
+        switch self {
+        case .load, .store, .atomicAdd, .atomicAnd, .atomicOr, .atomicXor, .fetchAdd, .fetchAnd, .fetchOr,
+            .fetchXor,
+            .exchange, .compareExchange:
+            true
+        default: false
+        }
+    }
+
+    fileprivate var makesHostAddress: Bool {
+        switch self {
+        case .provedAddress, .insideAddress, .guardRegion, .guardPage: true
+        default: false
+        }
     }
 }
 
