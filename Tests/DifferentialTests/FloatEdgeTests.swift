@@ -175,4 +175,27 @@ import Testing
         let exit = try BothEngines.run(BothEngines.verified(FragmentCode([], lines))).exit
         #expect(exit == .accept(Double(count * (count + 1) / 2).bitPattern))
     }
+
+    /// An access that its guard does not settle asks the runtime, which may change every one of their registers.
+    @Test(arguments: [1, 13, 14, 15, 32])
+    func numbersOutliveSlowAccesses(count: Int) throws {
+        let host = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 16)
+        defer { host.deallocate() }
+        var lines = (0..<count).map { Line.set(f($0), number: Double($0 + 1)) }
+        lines.append(.immediate(.store, .d, rd: f(0), r(0), 8))
+        lines.append(.immediate(.load, .ul, rd: r(1), r(0), 8))
+        for number in 1..<max(count, 1) { lines.append(.op(.add, .d, rd: f(0), f(0), f(number))) }
+        lines.append(.accept(f(0), .d))
+        // With two regions the address may lie in either, and no guard looks at one of them first.
+        let regions = ["one", "two"].map { Region(name: $0, policy: .physical, isWritable: true, size: 32) }
+        let fragment = try BothEngines.verified(FragmentCode([.ul], lines), regions: regions)
+        #expect(CompilerDump.vcode(fragment).contains("guard page"))
+        let bindings: [RegionBinding] = [
+            .physical(base: 0x1000, host: host, size: 32, writable: true),
+            .physical(base: 0x2000, host: host + 32, size: 32, writable: true),
+        ]
+        let exit = try BothEngines.run(fragment, [0x1000], regions: bindings).exit
+        #expect(exit == .accept(Double(count * (count + 1) / 2).bitPattern))
+        #expect(host.load(fromByteOffset: 8, as: Double.self) == 1)
+    }
 }
