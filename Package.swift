@@ -77,7 +77,9 @@ let package = Package(
         .testTarget(
             name: "X86AssemblerTests", dependencies: ["X86Assembler", "CCapstone"], swiftSettings: strict),
         .testTarget(
-            name: "DifferentialTests", dependencies: ["SCode", "SCodeTestSupport"], swiftSettings: strict),
+            name: "DifferentialTests",
+            dependencies: ["SCode", "SCodeIR", "SCodeJIT", "SCodeVerifier", "SCodeTestSupport"],
+            swiftSettings: strict),
         .testTarget(name: "FileTests", dependencies: ["scodec"], swiftSettings: strict),
         .testTarget(
             name: "ReportTests", dependencies: ["Exokernel", "SCodeTestSupport"], swiftSettings: strict),

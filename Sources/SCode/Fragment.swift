@@ -14,6 +14,9 @@ public enum InstallFailure: Error, Sendable, Hashable {
     case regionTooSmall(String), regionReadOnly(String)
     /// A region's addresses wrap around, overlap another's, or lie where the address space translates.
     case regionMisplaced(String)
+    /// The fragment has atomic operations, and the region's memory is not as aligned as the addresses at which it
+    /// is seen: they must be equal modulo 8.
+    case regionMisaligned(String)
     /// A virtual region needs an address space; another kind needs host memory, and must not be given one.
     case regionKind(String)
     /// The operands of this macro-instruction are not the parameters of its host function, or libffi does not
@@ -71,7 +74,8 @@ public final class Fragment {
         engine: EngineKind = .native, observing observation: RegisterObservation = .live,
         checksFacts: Bool = false
     ) throws(InstallFailure) {
-        try RegionBinding.check(regions, against: code.regions, space: space)
+        let hasAtomics = code.code.instructions.contains { $0.opcode.isAtomic }
+        try RegionBinding.check(regions, against: code.regions, space: space, hasAtomics: hasAtomics)
         var calls: [HostCall?] = []
         for macro in code.macros {
             guard case .hostCall(let function) = macro.expansion else {

@@ -85,6 +85,30 @@ public final class VerifiedFragment: Sendable {
         knownValues = states
     }
 
+    /// The same fragment with other facts. Tests of the engines force facts that they answer for themselves.
+    init(
+        _ other: VerifiedFragment, accesses: [AccessFact], isSafe: [Bool], costsBudget: [Bool],
+        entryCharge: UInt64
+    ) {
+        code = other.code
+        regions = other.regions
+        acceptor = other.acceptor
+        flow = other.flow
+        macros = other.macros
+        procedureLevels = other.procedureLevels
+        initialised = other.initialised
+        doubles = other.doubles
+        liveBefore = other.liveBefore
+        self.accesses = accesses
+        self.isSafe = isSafe
+        self.costsBudget = costsBudget
+        self.entryCharge = entryCharge
+        loops = other.loops
+        costs = other.costs
+        worstCase = other.worstCase
+        knownValues = other.knownValues
+    }
+
     /// Words that an invocation passes: one per parameter, then one per entry register.
     public var argumentCount: Int { code.parameters.count + acceptor.entryRegisters.count }
 
