@@ -197,3 +197,10 @@ public enum ProgramLimits {
     /// Bytes of the name of a source file: as long as Linux lets paths be.
     public static let sourceFileNameLength = 4096
 }
+
+extension HostDeclaration {
+    /// `host mix(uc, s): i`, as the text form has it.
+    public var text: String {
+        "host \(name)(\(parameters.map(\.suffix).joined(separator: ", ")))" + (result.map { ": \($0.suffix)" } ?? "")
+    }
+}

@@ -67,9 +67,14 @@ public struct Interpreter {
             frame[register] = arguments[index]
         }
 
+        var isEntry = fragment.entryCharge > 0
         while true {
             let index = frame.next
             do {
+                if isEntry {
+                    isEntry = false
+                    try charge(fragment.entryCharge)
+                }
                 if let leave = try step(&frame, instance) { return leave }
             } catch {
                 let abort = Abort(
@@ -86,6 +91,8 @@ public struct Interpreter {
         let memory: SimulatedMemory
         var registers = [UInt64](repeating: 0, count: Register.count)
         var next = 0
+        /// Where the procedures that are active return to.
+        var returns: [Int] = []
 
         init(fragment: VerifiedFragment, memory: SimulatedMemory) {
             self.fragment = fragment
@@ -93,13 +100,18 @@ public struct Interpreter {
         }
 
         subscript(register: Register) -> UInt64 {
-            get { registers[Int(register.number & 31)] }
-            set { registers[Int(register.number & 31)] = newValue }
+            get { registers[Int(register.number & 63)] }
+            set { registers[Int(register.number & 63)] = newValue }
         }
 
         func observed(_ observation: RegisterObservation, at index: Int) -> RegisterFile {
             var file = RegisterFile(valid: observation.registers(fragment, at: index))
-            for register in file.valid.registers { file.values[Int(register.number)] = self[register] }
+            let doubles = fragment.doubles[index]
+            for register in file.valid.registers {
+                // Of a floating-point register that may hold an f, the low half.
+                let isHalf = register.bank == .float && !doubles.contains(register)
+                file.values[Int(register.number)] = isHalf ? self[register] & 0xffff_ffff : self[register]
+            }
             return file
         }
 
@@ -112,9 +124,12 @@ public struct Interpreter {
         func labelPosition(_ label: UInt32) -> Int { Int(fragment.code.labels[Int(label)].position) }
     }
 
-    private mutating func charge() throws(Fault) {
-        if budget == 0 { throw Fault(reason: .budgetExhausted) }
-        budget -= 1
+    private mutating func charge(_ amount: UInt64 = 1) throws(Fault) {
+        if budget < amount {
+            budget = 0
+            throw Fault(reason: .budgetExhausted)
+        }
+        budget -= amount
     }
 
     /// Executes one instruction. Returns how the fragment was left, if it was.
@@ -133,14 +148,8 @@ public struct Interpreter {
                 throw Fault(reason: .divisionByZero)
             }
             frame[instruction.rd] = result
-        case .com:
-            frame[instruction.rd] = type.canonical(~frame[instruction.rs1])
-        case .not:
-            frame[instruction.rd] = type.canonical(frame[instruction.rs1]) == 0 ? 1 : 0
-        case .mov:
-            frame[instruction.rd] = type.canonical(frame[instruction.rs1])
-        case .neg:
-            frame[instruction.rd] = type.canonical(0 &- frame[instruction.rs1])
+        case .com, .not, .mov, .neg, .byteSwap, .countLeadingZeros, .countTrailingZeros, .populationCount:
+            frame[instruction.rd] = Arithmetic.unary(instruction.opcode.operation, type, frame[instruction.rs1])
         case .set:
             if instruction.opcode.form == .symbol {
                 frame[instruction.rd] =
@@ -163,26 +172,80 @@ public struct Interpreter {
             let fact = frame.fragment.accesses[index]
             try access(
                 frame.memory.store(frame[instruction.value], address, type.size, fact))
+        case .atomicAdd, .atomicAnd, .atomicOr, .atomicXor, .fetchAdd, .fetchAnd, .fetchOr, .fetchXor, .exchange,
+            .compareExchange:
+            try atomic(instruction, at: index, &frame)
         case .blt, .ble, .bgt, .bge, .beq, .bne:
             let a = frame[instruction.rs1]
             let b = frame.second(instruction)
             if Arithmetic.compare(instruction.opcode.operation, type, a, b) {
-                if frame.fragment.isBackward[index] { try charge() }
+                if frame.fragment.costsBudget[index] { try charge() }
                 frame.next = frame.labelPosition(instruction.index)
             }
         case .jump:
-            if frame.fragment.isBackward[index] { try charge() }
+            if frame.fragment.costsBudget[index] { try charge() }
             frame.next = frame.labelPosition(instruction.index)
         case .jumpTable:
             let labels = frame.fragment.code.tables[Int(instruction.index)].labels
             let choice = frame[instruction.rs1]
             if choice >= UInt64(labels.count) { throw Fault(reason: .jumpTableIndex) }
-            if frame.fragment.isBackward[index] { try charge() }
+            if frame.fragment.costsBudget[index] { try charge() }
             frame.next = frame.labelPosition(labels[Int(choice)])
-        case .macro:
+        case .call:
+            if frame.fragment.costsBudget[index] { try charge() }
+            frame.returns.append(frame.next)
+            frame.next = Int(frame.fragment.code.procedures[Int(instruction.index)].start)
+        case .return:
+            // V12: a procedure is entered by call only.
+            frame.next = frame.returns.removeLast()
+        case .hostCall, .macro:
             return try expand(instruction, at: index, &frame, instance)
         }
         return nil
+    }
+
+    /// Reads, computes and writes at once; `rd` is the operand and, of those that fetch, becomes the old value.
+    private func atomic(_ instruction: Instruction, at index: Int, _ frame: inout Frame) throws(Fault) {
+        let opcode = instruction.opcode
+        let address = frame[instruction.rs1] &+ frame.second(instruction)
+        if address % UInt64(opcode.type.size) != 0 { throw Fault(reason: .misaligned, address: address) }
+        let place = try access(
+            frame.memory.place(address, opcode.type.size, frame.fragment.accesses[index]))
+        let operand = frame[instruction.rd]
+        let replacement = frame[instruction.rs2]
+        let old: UInt64
+        if opcode.type.size == 4 {
+            old = place.withMemoryRebound(to: UInt32.self, capacity: 1) {
+                UInt64(
+                    Self.update(
+                        $0, opcode.operation, UInt32(truncatingIfNeeded: operand),
+                        UInt32(truncatingIfNeeded: replacement)))
+            }
+        } else {
+            old = place.withMemoryRebound(to: UInt64.self, capacity: 1) {
+                Self.update($0, opcode.operation, operand, replacement)
+            }
+        }
+        if opcode.shape != .store { frame[instruction.rd] = old }
+    }
+
+    /// Tries until nobody has written in between. Returns what was there.
+    private static func update<Word: AtomicWord>(
+        _ place: UnsafeMutablePointer<Word>, _ operation: Operation, _ operand: Word, _ replacement: Word
+    ) -> Word {
+        while true {
+            var old = Word.load(place)
+            let new: Word
+            switch operation {
+            case .atomicAdd, .fetchAdd: new = old &+ operand
+            case .atomicAnd, .fetchAnd: new = old & operand
+            case .atomicOr, .fetchOr: new = old | operand
+            case .atomicXor, .fetchXor: new = old ^ operand
+            case .compareExchange: new = old == operand ? replacement : old
+            default: new = operand
+            }
+            if Word.compareExchange(place, &old, new) { return old }
+        }
     }
 
     private func access<Value>(_ result: Result<Value, SimulatedMemory.Fault>) throws(Fault) -> Value {
@@ -247,5 +310,31 @@ public struct Interpreter {
 
     private func observedAtLeave(_ frame: Frame, _ index: Int) -> RegisterFile {
         observation == .all ? frame.observed(observation, at: index) : RegisterFile()
+    }
+}
+
+/// 32 or 64 bits of memory that others may change at any time.
+private protocol AtomicWord: FixedWidthInteger, UnsignedInteger {
+    static func load(_ place: UnsafeMutablePointer<Self>) -> Self
+    static func compareExchange(
+        _ place: UnsafeMutablePointer<Self>, _ old: UnsafeMutablePointer<Self>, _ new: Self
+    ) -> Bool
+}
+
+extension UInt32: AtomicWord {
+    fileprivate static func load(_ place: UnsafeMutablePointer<UInt32>) -> UInt32 { scode_load_32(place) }
+    fileprivate static func compareExchange(
+        _ place: UnsafeMutablePointer<UInt32>, _ old: UnsafeMutablePointer<UInt32>, _ new: UInt32
+    ) -> Bool {
+        scode_compare_exchange_32(place, old, new)
+    }
+}
+
+extension UInt64: AtomicWord {
+    fileprivate static func load(_ place: UnsafeMutablePointer<UInt64>) -> UInt64 { scode_load_64(place) }
+    fileprivate static func compareExchange(
+        _ place: UnsafeMutablePointer<UInt64>, _ old: UnsafeMutablePointer<UInt64>, _ new: UInt64
+    ) -> Bool {
+        scode_compare_exchange_64(place, old, new)
     }
 }

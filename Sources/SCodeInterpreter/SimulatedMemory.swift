@@ -34,6 +34,11 @@ struct SimulatedMemory {
         }
     }
 
+    /// The bytes of an atomic access, which is aligned and so lies in one page.
+    func place(_ address: UInt64, _ size: Int, _ fact: AccessFact) -> Result<UnsafeMutablePointer<UInt8>, Fault> {
+        locate(address, size, fact, isStore: true).map { $0.first }
+    }
+
     /// Where the bytes of an access lie in host memory: in one piece, or in two pages.
     private struct Place {
         var first: UnsafeMutablePointer<UInt8>

@@ -74,7 +74,7 @@ extension Parser {
         _ statement: FragmentScope.Statement
     ) -> Bool {
         switch kind {
-        case .destination:
+        case .destination, .value, .exchanged:
             guard let register = register(operand) else { return false }
             instruction.rd = register
         case .source:
@@ -90,6 +90,7 @@ extension Parser {
         case .table:
             guard let index = name(operand, "a table", { $0.table($1) }) else { return false }
             instruction.index = index
+        case .procedure: return false
         }
         return true
     }
@@ -126,7 +127,7 @@ extension Parser {
         }
         guard let value = evaluate(operand) else { return false }
         switch opcode.shape {
-        case .load, .store:
+        case .load, .store, .fetch, .compareExchange:
             guard let offset = Int32(exactly: value) else {
                 sink.error(
                     range(of: operand), "the offset \(value) does not fit in 32 bits",
@@ -134,7 +135,7 @@ extension Parser {
                 return false
             }
             instruction.immediate = Int64(offset)
-        case .binary, .unary, .constant, .convert, .branch, .jump, .jumpTable, .macro:
+        case .binary, .unary, .constant, .convert, .branch, .jump, .jumpTable, .call, .return, .hostCall, .macro:
             guard let constant = immediate(value, opcode.type, range(of: operand)) else { return false }
             instruction.immediate = constant
         }
@@ -265,7 +266,9 @@ extension Parser {
     private func usage(_ opcode: Opcode) -> String {
         let operands = opcode.operands.map { kind in
             switch kind {
-            case .destination: opcode.shape == .store ? "value" : "destination"
+            case .destination: "destination"
+            case .value, .exchanged: "value"
+            case .procedure: "procedure"
             case .source: opcode.shape == .load || opcode.shape == .store ? "base" : "register"
             case .source2: opcode.withImmediate == nil ? "register" : "register or constant"
             case .immediate, .symbol: "constant"

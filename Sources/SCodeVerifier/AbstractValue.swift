@@ -66,8 +66,7 @@ struct AbstractValue: Hashable, BitwiseCopyable {
 
 /// What is known at one place of a fragment.
 struct FlowState {
-    var initialised: RegisterSet
-    /// 32 values.
+    /// Per register.
     var values: [AbstractValue]
 
     subscript(register: Register) -> AbstractValue {
@@ -77,9 +76,7 @@ struct FlowState {
 
     /// Takes in what holds on another path. Returns whether anything was lost.
     mutating func join(_ other: FlowState) -> Bool {
-        let both = initialised.intersection(other.initialised)
-        var changed = both != initialised
-        initialised = both
+        var changed = false
         for index in values.indices where values[index] != other.values[index] {
             let joined = values[index].joined(other.values[index])
             if joined != values[index] {
@@ -95,7 +92,6 @@ struct FlowState {
         let written = instruction.writes(code, macros)
         let value = result(of: instruction)
         for register in written.registers { self[register] = value }
-        initialised.formUnion(written)
     }
 
     private func result(of instruction: Instruction) -> AbstractValue {
@@ -113,8 +109,7 @@ struct FlowState {
             return self[instruction.rs1].adding(second(instruction))
         case .sub where opcode.type.size == 8:
             return self[instruction.rs1].subtracting(second(instruction))
-        case .add, .sub, .mul, .div, .mod, .and, .or, .xor, .lsh, .rsh, .com, .not, .mov, .neg, .convert,
-            .load, .store, .blt, .ble, .bgt, .bge, .beq, .bne, .jump, .jumpTable, .macro:
+        default:
             return .unknown
         }
     }

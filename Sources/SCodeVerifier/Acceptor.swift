@@ -10,7 +10,7 @@ public enum MacroOperandKind: Hashable, Sendable {
 
 /// A C type, in the signature of a host function.
 public enum ForeignType: Sendable, Hashable {
-    case int8, uint8, int16, uint16, int32, uint32, int64, uint64, pointer
+    case int8, uint8, int16, uint16, int32, uint32, int64, uint64, pointer, float, double
 }
 
 /// A C function of the host that a macro-instruction calls.
@@ -30,6 +30,28 @@ public struct HostFunction: Sendable, Hashable {
         self.result = result
         self.address = UInt(bitPattern: address)
         self.userData = userData.map { UInt(bitPattern: $0) }
+    }
+}
+
+/// A function that programs may declare (`host NAME(…)`) and call with `callh`.
+public struct OfferedFunction: Sendable, Hashable {
+    /// The signature that programs declare.
+    public let declaration: HostDeclaration
+    public let function: HostFunction
+    /// What it does, in a sentence.
+    public let meaning: String
+    public init(_ declaration: HostDeclaration, _ function: HostFunction, meaning: String) {
+        self.declaration = declaration
+        self.function = function
+        self.meaning = meaning
+    }
+
+    /// A call of it, in the terms of macro-instructions: the result first, then the arguments.
+    var asMacro: MacroInstruction {
+        let results = declaration.result.map { [MacroOperandKind.result($0)] } ?? []
+        return MacroInstruction(
+            declaration.name, results + declaration.parameters.map { .value($0) }, .hostCall(function),
+            meaning: meaning)
     }
 }
 
@@ -87,6 +109,8 @@ public struct EntryRegister: Sendable, Hashable {
 /// Who takes a fragment, and says what it may touch (thesis section 3.4).
 public struct Acceptor: Sendable, Hashable {
     public var name: String
+    /// Counts up when something is added; programs may ask for the least that they need (V14).
+    public var version: UInt32 = 1
     /// The registers that exist.
     public var registers: RegisterSet
     /// Of these, the ones that a fragment may not write.
@@ -100,6 +124,8 @@ public struct Acceptor: Sendable, Hashable {
     /// The ways in which regions may be guarded.
     public var policies: Set<MemoryPolicy>
     public var macros: [MacroInstruction]
+    /// Functions of the host that programs may declare and call.
+    public var hostFunctions: [OfferedFunction]
     /// Backward jumps and sub-fragment calls that an invocation may make, when its caller does not say.
     public var budget: UInt64
     /// Levels of sub-fragments below the first.
@@ -111,7 +137,7 @@ public struct Acceptor: Sendable, Hashable {
         name: String, registers: RegisterSet = .all, readOnlyRegisters: RegisterSet = [],
         entryRegisters: [EntryRegister] = [], suppliedArguments: Int = 0,
         policies: Set<MemoryPolicy> = Set(MemoryPolicy.allCases), macros: [MacroInstruction],
-        budget: UInt64 = 100_000, depth: UInt64 = 16,
+        hostFunctions: [OfferedFunction] = [], budget: UInt64 = 100_000, depth: UInt64 = 16,
         instructionLimit: Int = ProgramLimits.instructionsPerFragment
     ) {
         self.name = name
@@ -121,6 +147,7 @@ public struct Acceptor: Sendable, Hashable {
         self.suppliedArguments = suppliedArguments
         self.policies = policies
         self.macros = macros
+        self.hostFunctions = hostFunctions
         self.budget = budget
         self.depth = depth
         self.instructionLimit = instructionLimit

@@ -8,54 +8,70 @@ struct FlowRules {
     let regions: [Region]
     let acceptor: Acceptor
     let macros: [MacroInstruction]
+    let procedures: ProcedureFacts
     let flow: ControlFlow
     private(set) var diagnostics: [Diagnostic] = []
     private var initialised: [RegisterSet]
+    private var doubles: [RegisterSet]
     private var accesses: [AccessFact]
 
-    init(code: FragmentCode, regions: [Region], acceptor: Acceptor, macros: [MacroInstruction]) {
+    init(code: FragmentCode, regions: [Region], acceptor: Acceptor, structure: StructuralRules) {
         self.code = code
         self.regions = regions
         self.acceptor = acceptor
-        self.macros = macros
+        macros = structure.macros
+        procedures = structure.procedures
         flow = ControlFlow(code, macros: macros)
         initialised = Array(repeating: .all, count: code.instructions.count)
+        doubles = Array(repeating: .floats, count: code.instructions.count)
         accesses = Array(repeating: .unknown, count: code.instructions.count)
     }
 
     mutating func check() {
+        checkInitialisation()
         let states = solve()
-        for block in flow.blocks.indices {
-            guard var state = states[block] else {
+        for block in 0..<flow.codeBlockCount {
+            guard var state = states[block] else { continue }
+            for index in Int(flow.blocks[block].start)..<Int(flow.blocks[block].end) {
+                let instruction = code.instructions[index]
+                if instruction.opcode.shape.isAccess { checkAccess(instruction, index, state) }
+                state.step(instruction, code, macros)
+            }
+        }
+    }
+
+    private mutating func checkInitialisation() {
+        var entry = WrittenRegisters(all: [])
+        for register in acceptor.entryRegisters { entry.write(register.register, register.type) }
+        for parameter in code.parameters { entry.write(parameter.register, parameter.type) }
+        let solution = Initialisation(code, macros, flow, procedures, entry: entry)
+        for block in 0..<flow.codeBlockCount {
+            guard var state = solution.atStart[block] else {
                 warnUnreachable(block)
                 continue
             }
             for index in Int(flow.blocks[block].start)..<Int(flow.blocks[block].end) {
                 let instruction = code.instructions[index]
-                initialised[index] = state.initialised
-                checkInitialised(instruction, index, block, state, states)
-                if instruction.opcode.shape == .load || instruction.opcode.shape == .store {
-                    checkAccess(instruction, index, state)
-                }
-                state.step(instruction, code, macros)
+                initialised[index] = state.all
+                doubles[index] = state.doubles
+                checkReads(instruction, index, block, state)
+                solution.step(instruction, &state)
             }
         }
     }
 
     func verified() -> VerifiedFragment {
         VerifiedFragment(
-            code: code, regions: regions, acceptor: acceptor, flow: flow, macros: macros,
-            initialised: initialised, liveBefore: Liveness.solve(code, macros, flow), accesses: accesses)
+            code: code, regions: regions, acceptor: acceptor, flow: flow, macros: macros, procedures: procedures,
+            initialised: initialised, doubles: doubles, liveBefore: Liveness.solve(code, macros, flow),
+            accesses: accesses)
     }
 
     // MARK: The fixed point
 
     private var entryState: FlowState {
-        var state = FlowState(
-            initialised: [], values: Array(repeating: .unknown, count: Register.count))
-        for register in acceptor.entryRegisters { state.initialised.insert(register.register) }
+        var state = FlowState(values: Array(repeating: .unknown, count: Register.count))
         for (index, parameter) in code.parameters.enumerated() {
-            state.initialised.insert(parameter.register)
             // A default is certain only where the caller never passes an argument of his own.
             let isCertain = index >= acceptor.suppliedArguments
             switch parameter.defaultValue {
@@ -108,29 +124,37 @@ struct FlowRules {
 
     // MARK: V8
 
-    private mutating func checkInitialised(
-        _ instruction: Instruction, _ index: Int, _ block: Int, _ state: FlowState, _ states: [FlowState?]
+    private mutating func checkReads(
+        _ instruction: Instruction, _ index: Int, _ block: Int, _ state: WrittenRegisters
     ) {
-        let missing = instruction.reads(code, macros).subtracting(state.initialised)
-        guard missing != [], diagnostics.count < StructuralRules.reportLimit else { return }
-        for register in missing.registers {
-            let isEverWritten = code.instructions.contains { $0.writes(code, macros).contains(register) }
+        var missing: [(Register, ValueType)] = []
+        instruction.forEachRead(code, macros) { register, type in
+            if !state.canRead(register, type) { missing.append((register, type)) }
+        }
+        for (register, type) in missing where diagnostics.count < StructuralRules.reportLimit {
             let name = code.name(of: register)
+            if state.all.contains(register) {
+                report(
+                    .initialisation, index,
+                    "register '\(name)' is read as '\(type.suffix)', and may hold \(type == .f ? "a 'd'" : "an 'f'")",
+                    "convert it: cv\(type == .f ? "d2f" : "f2d")")
+                continue
+            }
+            let isEverWritten = code.instructions.contains { $0.writes(code, macros).contains(register) }
+            let set = register.bank == .float ? "set\(type.suffix)" : "setul"
             diagnostics.append(
                 Diagnostic(
                     .error, code.sourceRange(at: index),
                     isEverWritten
                         ? "register '\(name)' may be read here before anything has written it"
                         : "register '\(name)' is read here but nothing ever writes it",
-                    rule: .initialisation,
-                    notes: isEverWritten ? path(to: block, without: register, states) : [],
-                    suggestion: "set it at the head of the fragment: setul \(name), 0"))
+                    rule: .initialisation, notes: isEverWritten ? path(to: block, without: register) : [],
+                    suggestion: "set it at the head of the fragment: \(set) \(name), 0"))
         }
     }
 
     /// A shortest path from the entry to a block on which nothing writes the register.
-    private func path(to target: Int, without register: Register, _ states: [FlowState?]) -> [Diagnostic.Note]
-    {
+    private func path(to target: Int, without register: Register) -> [Diagnostic.Note] {
         var cameFrom = [Int](repeating: -1, count: flow.blocks.count)
         var queue = [0]
         cameFrom[0] = 0
@@ -154,7 +178,12 @@ struct FlowRules {
         var notes = [Diagnostic.Note(code.range, "on the path that enters here")]
         for (from, to) in zip(blocks, blocks.dropFirst()) where flow.blocks[to].start != flow.blocks[from].end
         {
+            if from >= flow.codeBlockCount { continue }
             let last = Int(flow.blocks[from].end) - 1
+            if to >= flow.codeBlockCount {
+                notes.append(Diagnostic.Note(code.sourceRange(at: last), "returns here"))
+                continue
+            }
             let next = code.sourceRange(at: Int(flow.blocks[to].start)).line
             notes.append(Diagnostic.Note(code.sourceRange(at: last), "jumps here to line \(next)"))
         }
@@ -174,7 +203,7 @@ struct FlowRules {
 
     private mutating func checkAccess(_ instruction: Instruction, _ index: Int, _ state: FlowState) {
         let address = state.address(of: instruction)
-        let isStore = instruction.opcode.shape == .store
+        let isStore = instruction.opcode.isStore
         let number = address.region
         guard address.kind == .pointer || address.kind == .based, Int(number) < regions.count else {
             if acceptor.policies == [.static] {
@@ -219,57 +248,5 @@ struct FlowRules {
         guard diagnostics.count < StructuralRules.reportLimit else { return }
         diagnostics.append(
             Diagnostic(.error, code.sourceRange(at: index), message, rule: rule, suggestion: suggestion))
-    }
-}
-
-/// Which registers are still to be read, at each instruction.
-enum Liveness {
-    static func solve(
-        _ code: FragmentCode, _ macros: [MacroInstruction], _ flow: ControlFlow
-    ) -> [RegisterSet] {
-        let count = flow.blocks.count
-        var reads = [RegisterSet](repeating: [], count: count)  // before any write in the block
-        var writes = [RegisterSet](repeating: [], count: count)
-        var predecessors = [[UInt32]](repeating: [], count: count)
-        for block in 0..<count {
-            for index in Int(flow.blocks[block].start)..<Int(flow.blocks[block].end) {
-                let instruction = code.instructions[index]
-                reads[block].formUnion(instruction.reads(code, macros).subtracting(writes[block]))
-                writes[block].formUnion(instruction.writes(code, macros))
-            }
-            if flow.blocks[block].isReachable {
-                for successor in flow.successors(block) { predecessors[Int(successor)].append(UInt32(block)) }
-            }
-        }
-        var liveIn = reads
-        var queue = Array(flow.order.reversed())
-        var isQueued = flow.blocks.map(\.isReachable)
-        var head = 0
-        while head < queue.count {
-            let block = Int(queue[head])
-            head += 1
-            isQueued[block] = false
-            var live: RegisterSet = []
-            for successor in flow.successors(block) { live.formUnion(liveIn[Int(successor)]) }
-            live = live.subtracting(writes[block]).union(reads[block])
-            if live == liveIn[block] { continue }
-            liveIn[block] = live
-            for predecessor in predecessors[block] where !isQueued[Int(predecessor)] {
-                isQueued[Int(predecessor)] = true
-                queue.append(predecessor)
-            }
-        }
-        var before = [RegisterSet](repeating: [], count: code.instructions.count)
-        for block in 0..<count where flow.blocks[block].isReachable {
-            var live: RegisterSet = []
-            for successor in flow.successors(block) { live.formUnion(liveIn[Int(successor)]) }
-            for index in (Int(flow.blocks[block].start)..<Int(flow.blocks[block].end)).reversed() {
-                let instruction = code.instructions[index]
-                live.subtract(instruction.writes(code, macros))
-                live.formUnion(instruction.reads(code, macros))
-                before[index] = live
-            }
-        }
-        return before
     }
 }

@@ -5,23 +5,24 @@ extension Instruction {
     public func reads(_ code: FragmentCode, _ macros: [MacroInstruction]) -> RegisterSet {
         var set: RegisterSet = []
         switch opcode.shape {
-        case .binary, .load:
+        case .binary, .load, .branch:
             set.insert(rs1)
             if opcode.form == .register { set.insert(rs2) }
         case .unary, .convert, .jumpTable:
             set.insert(rs1)
-        case .store:
-            set.insert(value)
+        case .store, .fetch:
+            set.insert(rd)
             set.insert(rs1)
             if opcode.form == .register { set.insert(rs2) }
-        case .branch:
+        case .compareExchange:
+            set.insert(rd)
             set.insert(rs1)
-            if opcode.form == .register { set.insert(rs2) }
-        case .macro:
+            set.insert(rs2)
+        case .hostCall, .macro:
             for (operand, kind) in zip(code.macroCalls[Int(index)].operands, macros[Int(index)].operands) {
                 if case .register(let register) = operand, case .value = kind { set.insert(register) }
             }
-        case .constant, .jump:
+        case .constant, .jump, .call, .return:
             break
         }
         return set
@@ -31,13 +32,13 @@ extension Instruction {
     public func writes(_ code: FragmentCode, _ macros: [MacroInstruction]) -> RegisterSet {
         var set: RegisterSet = []
         switch opcode.shape {
-        case .binary, .unary, .constant, .convert, .load:
+        case .binary, .unary, .constant, .convert, .load, .fetch, .compareExchange:
             set.insert(rd)
-        case .macro:
+        case .hostCall, .macro:
             for (operand, kind) in zip(code.macroCalls[Int(index)].operands, macros[Int(index)].operands) {
                 if case .register(let register) = operand, case .result = kind { set.insert(register) }
             }
-        case .store, .branch, .jump, .jumpTable:
+        case .store, .branch, .jump, .jumpTable, .call, .return:
             break
         }
         return set

@@ -2,7 +2,7 @@ import SCodeIR
 
 /// The verifier: the only way from `Program` to `VerifiedProgram`.
 ///
-/// The rules, each a case of `VerifierRule` (V1 … V11), are checked in two passes over each fragment:
+/// The rules, each a case of `VerifierRule` (V1 … V14), are checked in two passes over each fragment:
 /// `StructuralRules` looks at instructions one by one, unreachable ones too; `FlowRules` follows values along
 /// the control flow. Time is near linear in the size of the program.
 public enum Verifier {
@@ -19,13 +19,13 @@ public enum Verifier {
         checkWhole(program, acceptor, &diagnostics)
         var fragments: [VerifiedFragment] = []
         for (index, code) in program.fragments.enumerated() {
-            var structure = StructuralRules(code: code, regions: program.regions, acceptor: acceptor)
+            var structure = StructuralRules(code: code, program: program, acceptor: acceptor)
             structure.check(isComplete: !incomplete.contains(index))
             diagnostics += structure.diagnostics
             guard structure.diagnostics.isEmpty, !incomplete.contains(index) else { continue }
 
             var flow = FlowRules(
-                code: code, regions: program.regions, acceptor: acceptor, macros: structure.macros)
+                code: code, regions: program.regions, acceptor: acceptor, structure: structure)
             flow.check()
             diagnostics += flow.diagnostics
             if !flow.diagnostics.contains(where: { $0.severity == .error }) {
@@ -46,7 +46,7 @@ public enum Verifier {
         return (verified, diagnostics)
     }
 
-    /// What concerns no fragment in particular: V7 and V10.
+    /// What concerns no fragment in particular: V7, V10, V13 and V14.
     private static func checkWhole(
         _ program: Program, _ acceptor: Acceptor, _ diagnostics: inout [Diagnostic]
     ) {
@@ -61,6 +61,21 @@ public enum Verifier {
         }
         if program.regions.count > ProgramLimits.regions {
             report(.limits, "\(program.regions.count) regions; \(ProgramLimits.regions) are allowed")
+        }
+        if program.hostFunctions.count > ProgramLimits.hostFunctions {
+            report(
+                .limits,
+                "\(program.hostFunctions.count) host functions; \(ProgramLimits.hostFunctions) are allowed")
+        }
+        if program.acceptorName == acceptor.name, program.acceptorVersion > acceptor.version {
+            report(
+                .acceptorVersion,
+                "the program needs version \(program.acceptorVersion) of acceptor '\(acceptor.name)'; this is version \(acceptor.version)"
+            )
+        }
+        var functions: Set<String> = []
+        for function in program.hostFunctions where !functions.insert(function.name).inserted {
+            report(.hostFunctions, "host function '\(function.name)' is declared twice")
         }
         if program.fragments.count > ProgramLimits.fragments {
             report(.limits, "\(program.fragments.count) fragments; \(ProgramLimits.fragments) are allowed")

@@ -40,11 +40,11 @@ private func quoted(_ name: String) -> String {
 extension VerifiedFragment {
     /// Loads and stores.
     var accessCount: Int {
-        code.instructions.filter { $0.opcode.shape == .load || $0.opcode.shape == .store }.count
+        code.instructions.filter(\.opcode.shape.isAccess).count
     }
     /// Those that the verifier could not prove to be inside their region.
     var guardedAccesses: Int {
-        let proved = accesses.filter { if case .proved = $0 { true } else { false } }.count
+        let proved = accesses.filter(\.isProved).count
         return accessCount - proved
     }
 }

@@ -32,12 +32,12 @@ import Testing
             var instruction = Instruction(opcode)
             for kind in opcode.operands {
                 switch kind {
-                case .destination: instruction.rd = Register(3)
+                case .destination, .value, .exchanged: instruction.rd = Register(3)
                 case .source: instruction.rs1 = Register(17)
                 case .source2: instruction.rs2 = Register(31)
                 case .immediate: instruction.immediate = 100
                 case .symbol: (instruction.index, instruction.immediate) = (1, -8)
-                case .label, .table: instruction.index = 1
+                case .label, .table, .procedure: instruction.index = 1
                 }
             }
             var fragment = FragmentCode(name: "f", instructions: [instruction])

@@ -92,7 +92,7 @@ extension FragmentCode {
             for kind in opcode.operands {
                 let choices: Int
                 switch kind {
-                case .destination: instruction.rd = register()
+                case .destination, .value, .exchanged: instruction.rd = register()
                 case .source: instruction.rs1 = register()
                 case .source2: instruction.rs2 = register()
                 case .immediate:
@@ -100,9 +100,13 @@ extension FragmentCode {
                     let value = generator.interestingValue()
                     instruction.immediate =
                         isOffset ? Int64(Int32(truncatingIfNeeded: value)) : opcode.type.immediate(value)
-                case .label, .table, .symbol:
+                case .label, .table, .procedure, .symbol:
                     choices =
-                        kind == .label ? labels.count : kind == .table ? tables.count : program.regions.count
+                        kind == .label
+                        ? labels.count
+                        : kind == .table
+                            ? tables.count
+                            : kind == .procedure ? procedures.count : program.regions.count
                     if choices == 0 {
                         isWhole = false
                     } else {

@@ -157,6 +157,16 @@ static inline scode_instance *scode_slot_load(scode_instance **slot) {
     return __atomic_load_n(slot, __ATOMIC_ACQUIRE);
 }
 
+// Memory that others may change at any time, for the interpreter's atomic operations.
+static inline uint32_t scode_load_32(const uint32_t *place) { return __atomic_load_n(place, __ATOMIC_SEQ_CST); }
+static inline uint64_t scode_load_64(const uint64_t *place) { return __atomic_load_n(place, __ATOMIC_SEQ_CST); }
+static inline bool scode_compare_exchange_32(uint32_t *place, uint32_t *old, uint32_t replacement) {
+    return __atomic_compare_exchange_n(place, old, replacement, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+static inline bool scode_compare_exchange_64(uint64_t *place, uint64_t *old, uint64_t replacement) {
+    return __atomic_compare_exchange_n(place, old, replacement, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
 // What an access does: size in bits 0-3 (1, 2, 4, 8), store in bit 4.
 #define SCODE_ACCESS_SIZE 0x0f
 #define SCODE_ACCESS_STORE 0x10

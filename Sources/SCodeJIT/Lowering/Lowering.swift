@@ -76,10 +76,13 @@ struct Lowering {
         case .load, .store: access(instruction, index)
         case .blt, .ble, .bgt, .bge, .beq, .bne: branch(instruction, index)
         case .jump:
-            if fragment.isBackward[index] { emit(.guardBudget, index) }
+            if fragment.costsBudget[index] { emit(.guardBudget, index) }
             emit(.jump, index) { $0.target = instruction.index }
         case .jumpTable: jumpTable(instruction, index)
-        case .macro: expand(instruction, index)
+        case .macro, .hostCall: expand(instruction, index)
+        case .byteSwap, .countLeadingZeros, .countTrailingZeros, .populationCount, .atomicAdd, .atomicAnd, .atomicOr,
+            .atomicXor, .fetchAdd, .fetchAnd, .fetchOr, .fetchXor, .exchange, .compareExchange, .call, .return:
+            fatalError("on its way")
         }
     }
 
@@ -156,7 +159,7 @@ struct Lowering {
             switch type {
             case .c, .s: .signExtend
             case .uc, .us: .zeroExtend
-            case .i, .u, .l, .ul, .p: .move
+            case .i, .u, .l, .ul, .p, .f, .d: .move
             }
         emit(operation, index) {
             $0.dst = dst
@@ -173,6 +176,9 @@ struct Lowering {
         let isStore = instruction.opcode.shape == .store
         var offset: Int64 = 0
         switch fragment.accesses[index] {
+        case .inside(let region):
+            address(instruction, index)
+            guardAccess(.guardRegion, instruction, index, region)
         case .proved(let region, let known):
             emit(.provedAddress, index) { $0.target = UInt32(region) }
             offset = known
@@ -234,7 +240,7 @@ struct Lowering {
 
     private mutating func branch(_ instruction: Instruction, _ index: Int) {
         let condition = Self.condition(instruction.opcode)
-        let isBackward = fragment.isBackward[index]
+        let isBackward = fragment.costsBudget[index]
         // A backward branch costs budget only when it is taken: branch around a guarded jump.
         let target = isBackward ? newLabel() : instruction.index
         emit(.branch, index) {
@@ -266,9 +272,7 @@ struct Lowering {
         case .bgt: return signed ? .greaterSigned : .greaterUnsigned
         case .bge: return signed ? .greaterOrEqualSigned : .greaterOrEqualUnsigned
         case .beq: return .equal
-        case .bne, .add, .sub, .mul, .div, .mod, .and, .or, .xor, .lsh, .rsh, .com, .not, .mov, .neg, .set,
-            .convert, .load, .store, .jump, .jumpTable, .macro:
-            return .notEqual
+        default: return .notEqual
         }
     }
 
@@ -278,7 +282,7 @@ struct Lowering {
             $0.a = instruction.rs1
             $0.immediate = Int64(count)
         }
-        if fragment.isBackward[index] { emit(.guardBudget, index) }
+        if fragment.costsBudget[index] { emit(.guardBudget, index) }
         emit(.jumpTable, index) {
             $0.a = instruction.rs1
             $0.target = instruction.index
