@@ -110,9 +110,13 @@ struct ModuleCursor {
         guard length <= UInt64(limit) else { throw .tooMany(.nameBytes, length, at: at) }
         if length == 0 { return "" }
         guard length <= UInt64(remaining) else { throw .truncated(at: end) }
-        let utf8 = UnsafeRawBufferPointer(start: base + offset, count: Int(length))
+        let utf8 = UnsafeRawBufferPointer(start: base + offset, count: Int(length)).assumingMemoryBound(
+            to: UInt8.self)
         offset &+= utf8.count
-        if utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7f }) { return String(decoding: utf8, as: UTF8.self) }
+        var isPlain = true
+        // Beyond 0x7e lie delete and what is not ASCII.
+        for byte in utf8 where byte &- 0x20 > 0x7e - 0x20 { isPlain = false }
+        if isPlain { return String(decoding: utf8, as: UTF8.self) }
         guard let name = String(validating: utf8, as: UTF8.self),
             !name.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
         else { throw .badName(at: at) }
@@ -130,7 +134,9 @@ extension ModuleCursor {
         var fields: UInt32 = 0
         let count = Int(layout.registerCount)
         guard count <= remaining else { throw .truncated(at: end) }
-        for index in 0..<count { fields |= UInt32(peek(index)) &<< layout.place(UInt32(truncatingIfNeeded: index)) }
+        for index in 0..<count {
+            fields |= UInt32(peek(index)) &<< layout.place(UInt32(truncatingIfNeeded: index))
+        }
         // No register has a number of 64 or above: the two top bits of each byte are clear.
         guard fields & 0xc0_c0c0 == 0 else { throw badRegister(count) }
         offset &+= count
@@ -171,5 +177,31 @@ extension ModuleCursor {
             return .badValue(.register, UInt64(peek(index)), at: offset + index)
         }
         return .truncated(at: offset)
+    }
+
+    /// A source range, given by what differs from the one before.
+    @inline(__always) mutating func range(
+        after last: SourceRange, files: Int
+    ) throws(DecodingFailure) -> SourceRange {
+        let start = offset
+        let head = try number()
+        // The head without its flags has 62 bits: adding cannot overflow.
+        let line = Int64(last.line) &+ ModuleFormat.unzigzag(head &>> 2)
+        guard let line = UInt32(exactly: line) else { throw .badValue(.line, head, at: start) }
+        var range = SourceRange(
+            line: line, column: last.column, length: try number32(.length), file: last.file)
+        if head & ModuleFormat.columnDiffers != 0 {
+            let at = offset
+            range.column = try number32(.column)
+            guard range.column != last.column else { throw .badValue(.column, UInt64(range.column), at: at) }
+        }
+        if head & ModuleFormat.fileDiffers != 0 {
+            let at = offset
+            // The first file may go without a name.
+            let file = try number(.file, atMost: UInt64(max(files, 1) &- 1))
+            range.file = UInt16(truncatingIfNeeded: file)
+            guard range.file != last.file else { throw .badValue(.file, file, at: at) }
+        }
+        return range
     }
 }

@@ -62,7 +62,9 @@ private struct ModuleReader {
     ) throws(DecodingFailure) -> ModuleFormat.Section? {
         let at = cursor.offset
         let number = try cursor.byte()
-        guard let section = ModuleFormat.Section(rawValue: number) else { throw .unknownSection(number, at: at) }
+        guard let section = ModuleFormat.Section(rawValue: number) else {
+            throw .unknownSection(number, at: at)
+        }
         if section == .end { return nil }
         guard number > last.rawValue else { throw .sectionOrder(number, at: at) }
         return section
@@ -72,7 +74,8 @@ private struct ModuleReader {
 
     private mutating func hostFunctions() throws(DecodingFailure) -> [HostDeclaration] {
         let count = try cursor.countOfSome(
-            .hostFunctions, atMost: ProgramLimits.hostFunctions, leastBytes: ModuleFormat.LeastBytes.hostFunction)
+            .hostFunctions, atMost: ProgramLimits.hostFunctions,
+            leastBytes: ModuleFormat.LeastBytes.hostFunction)
         var functions: [HostDeclaration] = []
         functions.reserveCapacity(count)
         for _ in 0..<count {
@@ -80,7 +83,8 @@ private struct ModuleReader {
             let at = cursor.offset
             let result = try cursor.number()
             if result > 0 { function.result = try type(result - 1, at: at) }
-            let parameters = try cursor.count(.hostParameters, atMost: ProgramLimits.macroOperands, leastBytes: 1)
+            let parameters = try cursor.count(
+                .hostParameters, atMost: ProgramLimits.macroOperands, leastBytes: 1)
             for _ in 0..<parameters {
                 let at = cursor.offset
                 function.parameters.append(try type(try cursor.number(), at: at))
@@ -191,7 +195,8 @@ private struct ModuleReader {
         tables.reserveCapacity(count)
         for _ in 0..<count {
             let entries = try cursor.count(
-                .tableEntries, atMost: ProgramLimits.tableEntries, leastBytes: ModuleFormat.LeastBytes.tableEntry)
+                .tableEntries, atMost: ProgramLimits.tableEntries,
+                leastBytes: ModuleFormat.LeastBytes.tableEntry)
             var table = JumpTable(name: "", labels: [])
             table.labels.reserveCapacity(entries)
             for _ in 0..<entries { table.labels.append(try cursor.number32(.tableEntry)) }
@@ -224,13 +229,15 @@ private struct ModuleReader {
     private mutating func macroCall() throws(DecodingFailure) -> MacroCall {
         var call = MacroCall(name: try cursor.name(), operands: [])
         let count = try cursor.count(
-            .macroOperands, atMost: ProgramLimits.macroOperands, leastBytes: ModuleFormat.LeastBytes.macroOperand)
+            .macroOperands, atMost: ProgramLimits.macroOperands,
+            leastBytes: ModuleFormat.LeastBytes.macroOperand)
         call.operands.reserveCapacity(count)
         for _ in 0..<count {
             let operand = try cursor.number(.macroOperand, atMost: ModuleFormat.constantOperand)
             call.operands.append(
                 operand == ModuleFormat.constantOperand
-                    ? .immediate(try cursor.signed()) : .register(Register(UInt8(truncatingIfNeeded: operand))))
+                    ? .immediate(try cursor.signed())
+                    : .register(Register(UInt8(truncatingIfNeeded: operand))))
         }
         return call
     }
@@ -241,7 +248,10 @@ private struct ModuleReader {
             leastBytes: ModuleFormat.LeastBytes.instruction)
         var instructions: [Instruction] = []
         instructions.reserveCapacity(count)
+        // A cursor of its own, which stays in registers.
+        var cursor = cursor
         for _ in 0..<count { instructions.append(try cursor.instruction(layouts)) }
+        self.cursor = cursor
         return instructions
     }
 
@@ -282,7 +292,7 @@ private struct ModuleReader {
     private mutating func registerNames() throws(DecodingFailure) -> [String?] {
         let count = try cursor.countOfSome(
             .registerNames, atMost: Register.count, leastBytes: ModuleFormat.LeastBytes.namedRegister)
-        var names = Self.noRegisterNames
+        var names = [String?](repeating: nil, count: Register.count)
         var lowest = 0
         for _ in 0..<count {
             let at = cursor.offset
@@ -315,9 +325,9 @@ private struct ModuleReader {
             saysSomething = true
             if flags.contains(.heading) {
                 let at = cursor.offset
-                let range = try range(files: files)
-                guard range != .none else { throw .empty(.headingPosition, at: at) }
-                program.fragments[index].range = range
+                lastRange = try cursor.range(after: lastRange, files: files)
+                guard lastRange != .none else { throw .empty(.headingPosition, at: at) }
+                program.fragments[index].range = lastRange
             }
             if flags.contains(.instructions) {
                 let count = program.fragments[index].instructions.count
@@ -335,33 +345,15 @@ private struct ModuleReader {
         }
         var ranges: [SourceRange] = []
         ranges.reserveCapacity(count)
-        for _ in 0..<count { ranges.append(try range(files: files)) }
+        // A cursor of its own, which stays in registers.
+        var cursor = cursor
+        var last = lastRange
+        for _ in 0..<count {
+            last = try cursor.range(after: last, files: files)
+            ranges.append(last)
+        }
+        (self.cursor, lastRange) = (cursor, last)
         return ranges
-    }
-
-    @inline(__always) private mutating func range(files: Int) throws(DecodingFailure) -> SourceRange {
-        let at = cursor.offset
-        let head = try cursor.number()
-        // Two lines are less than 2^32 apart: adding cannot overflow.
-        let line = Int64(lastRange.line) &+ ModuleFormat.unzigzag(head >> 2)
-        guard let line = UInt32(exactly: line) else { throw .badValue(.line, head, at: at) }
-        lastRange.line = line
-        lastRange.length = try cursor.number32(.length)
-        if head & ModuleFormat.columnDiffers != 0 {
-            let at = cursor.offset
-            let column = try cursor.number32(.column)
-            guard column != lastRange.column else { throw .badValue(.column, UInt64(column), at: at) }
-            lastRange.column = column
-        }
-        if head & ModuleFormat.fileDiffers != 0 {
-            let at = cursor.offset
-            // The first file may go without a name.
-            let file = UInt16(
-                truncatingIfNeeded: try cursor.number(.file, atMost: UInt64(max(files, 1) - 1)))
-            guard file != lastRange.file else { throw .badValue(.file, UInt64(file), at: at) }
-            lastRange.file = file
-        }
-        return lastRange
     }
 }
 

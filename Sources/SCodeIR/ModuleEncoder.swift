@@ -160,7 +160,8 @@ private struct ModuleWriter {
         let layout = OperandLayout.all[number]
         write(count: number)
         let fields =
-            UInt32(instruction.rd.number) | UInt32(instruction.rs1.number) << 8 | UInt32(instruction.rs2.number) << 16
+            UInt32(instruction.rd.number) | UInt32(instruction.rs1.number) << 8 | UInt32(
+                instruction.rs2.number) << 16
         for index in 0..<UInt32(layout.registerCount) {
             bytes.append(UInt8(truncatingIfNeeded: fields >> layout.place(index)))
         }
@@ -193,7 +194,9 @@ private struct ModuleWriter {
     private mutating func writeNames(_ fragment: FragmentCode) {
         let flags = nameFlags(fragment)
         write(flags.rawValue)
-        if flags.contains(.parameters) { for parameter in fragment.parameters { write(name: parameter.name) } }
+        if flags.contains(.parameters) {
+            for parameter in fragment.parameters { write(name: parameter.name) }
+        }
         if flags.contains(.registers) {
             let named = namedRegisters(fragment)
             write(count: named.count)
@@ -204,7 +207,9 @@ private struct ModuleWriter {
         }
         if flags.contains(.labels) { for label in fragment.labels { write(name: label.name) } }
         if flags.contains(.tables) { for table in fragment.tables { write(name: table.name) } }
-        if flags.contains(.procedures) { for procedure in fragment.procedures { write(name: procedure.name) } }
+        if flags.contains(.procedures) {
+            for procedure in fragment.procedures { write(name: procedure.name) }
+        }
     }
 
     // MARK: Source positions

@@ -96,7 +96,7 @@ extension FragmentCode {
                 case .source: instruction.rs1 = register()
                 case .source2: instruction.rs2 = register()
                 case .immediate:
-                    let isOffset = opcode.shape == .load || opcode.shape == .store
+                    let isOffset = opcode.shape.isAccess
                     let value = generator.interestingValue()
                     instruction.immediate =
                         isOffset ? Int64(Int32(truncatingIfNeeded: value)) : opcode.type.immediate(value)
