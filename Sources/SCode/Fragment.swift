@@ -31,6 +31,8 @@ public struct Invocation {
     public var leftIn: Fragment
     /// After accept and refuse: the registers, when the fragment was installed to observe all of them.
     public var registers: RegisterFile
+    /// The first claim of the verifier that did not hold, when the fragment was installed to check them.
+    public var violation: String?
 }
 
 /// A fragment installed for an owner: code, the memory it may touch, and the jump table that leads to the
@@ -40,6 +42,8 @@ public final class Fragment {
     public let engine: EngineKind
     public let observation: RegisterObservation
     public let slotCount: Int
+    /// Whether the interpreter holds the verifier's claims against what happens.
+    public let checksFacts: Bool
     /// For the embedder: whose fragment it is.
     public var owner = 0
     /// The machine code, when the engine is native.
@@ -59,10 +63,13 @@ public final class Fragment {
     ///   - regions: what each of the program's regions is bound to, in their order.
     ///   - space: the owner's address space, for virtual memory.
     ///   - slotCount: places for sub-fragments, all empty at first.
+    ///   - checksFacts: whether the interpreter checks every claim of the verifier, for tests: see
+    ///     `Invocation.violation`. *Requires* that the program was verified with `keepsStates`.
     public init(
         _ code: VerifiedFragment, regions: [RegionBinding] = [], space: AddressSpace? = nil,
         slotCount: Int = 0,
-        engine: EngineKind = .native, observing observation: RegisterObservation = .live
+        engine: EngineKind = .native, observing observation: RegisterObservation = .live,
+        checksFacts: Bool = false
     ) throws(InstallFailure) {
         try RegionBinding.check(regions, against: code.regions, space: space)
         var calls: [HostCall?] = []
@@ -87,6 +94,7 @@ public final class Fragment {
         self.engine = engine
         self.observation = observation
         self.space = space
+        self.checksFacts = checksFacts
         self.slotCount = max(slotCount, 0)
         hostCalls = calls
         children = Array(repeating: nil, count: max(slotCount, 0))
@@ -207,10 +215,12 @@ public final class Fragment {
     ) -> Invocation {
         guard let native else {
             let outcome = Interpreter.run(
-                instance, arguments: arguments, context: context, observing: observation)
+                instance, arguments: arguments, context: context, observing: observation,
+                checksFacts: checksFacts)
             return Invocation(
                 exit: outcome.exit, remainingBudget: outcome.remainingBudget,
-                leftIn: Fragment.owning(outcome.leftIn) ?? self, registers: outcome.registers)
+                leftIn: Fragment.owning(outcome.leftIn) ?? self, registers: outcome.registers,
+                violation: outcome.violation)
         }
         let result = scode_enter(native.outerEntry, context, instance, arguments)
         let leftIn = Fragment.owning(context.pointee.instance) ?? self

@@ -12,6 +12,9 @@ public struct Interpreter {
     private var depth: UInt64
     private let observation: RegisterObservation
     private let context: UnsafeMutablePointer<scode_context>
+    /// Whether what the verifier claims is held against what happens.
+    private let checksFacts: Bool
+    private var violation: String?
 
     /// How an invocation ended.
     public struct Outcome {
@@ -21,6 +24,8 @@ public struct Interpreter {
         public var leftIn: UnsafeMutablePointer<scode_instance>
         /// Of an accept or refusal: what `RegisterObservation.all` shows.
         public var registers: RegisterFile
+        /// The first claim of the verifier that did not hold, when claims were checked.
+        public var violation: String?
     }
 
     /// Runs an instance's fragment.
@@ -28,18 +33,21 @@ public struct Interpreter {
     ///   - instance: its `program` is a `VerifiedFragment`, unretained; so are those of the instances below.
     ///   - arguments: as many words as the fragment's `argumentCount`.
     ///   - context: its budget and depth count down; handed on to host functions.
+    ///   - checksFacts: whether to hold every claim of the verifier against what happens. Only fragments that were
+    ///     verified with `keepsStates` have claims to check.
     public static func run(
         _ instance: UnsafeMutablePointer<scode_instance>, arguments: UnsafePointer<UInt64>,
-        context: UnsafeMutablePointer<scode_context>, observing observation: RegisterObservation
+        context: UnsafeMutablePointer<scode_context>, observing observation: RegisterObservation,
+        checksFacts: Bool = false
     ) -> Outcome {
         var interpreter = Interpreter(
             budget: context.pointee.budget, depth: context.pointee.depth, observation: observation,
-            context: context)
+            context: context, checksFacts: checksFacts)
         let leave = interpreter.run(instance, arguments)
         context.pointee.budget = interpreter.budget
         return Outcome(
             exit: leave.exit, remainingBudget: interpreter.budget, leftIn: leave.instance,
-            registers: leave.registers)
+            registers: leave.registers, violation: interpreter.violation)
     }
 
     /// How one fragment was left.
@@ -67,6 +75,8 @@ public struct Interpreter {
             frame[register] = arguments[index]
         }
 
+        if checksFacts { frame.checker = FactChecker(fragment, frame.memory) }
+        defer { violation = violation ?? frame.checker?.violation }
         var isEntry = fragment.entryCharge > 0
         while true {
             let index = frame.next
@@ -75,6 +85,7 @@ public struct Interpreter {
                     isEntry = false
                     try charge(fragment.entryCharge)
                 }
+                frame.checker?.check(index, registers: frame.registers)
                 if let leave = try step(&frame, instance) { return leave }
             } catch {
                 let abort = Abort(
@@ -93,6 +104,7 @@ public struct Interpreter {
         var next = 0
         /// Where the procedures that are active return to.
         var returns: [Int] = []
+        var checker: FactChecker?
 
         init(fragment: VerifiedFragment, memory: SimulatedMemory) {
             self.fragment = fragment
@@ -130,6 +142,12 @@ public struct Interpreter {
             throw Fault(reason: .budgetExhausted)
         }
         budget -= amount
+    }
+
+    /// A backward jump that is taken, or the call of a procedure.
+    private mutating func charge(_ index: Int, _ frame: Frame) throws(Fault) {
+        if frame.fragment.costsBudget[index] { try charge() }
+        frame.checker?.checkCost(index)
     }
 
     /// Executes one instruction. Returns how the fragment was left, if it was.
@@ -179,20 +197,20 @@ public struct Interpreter {
             let a = frame[instruction.rs1]
             let b = frame.second(instruction)
             if Arithmetic.compare(instruction.opcode.operation, type, a, b) {
-                if frame.fragment.costsBudget[index] { try charge() }
+                try charge(index, frame)
                 frame.next = frame.labelPosition(instruction.index)
             }
         case .jump:
-            if frame.fragment.costsBudget[index] { try charge() }
+            try charge(index, frame)
             frame.next = frame.labelPosition(instruction.index)
         case .jumpTable:
             let labels = frame.fragment.code.tables[Int(instruction.index)].labels
             let choice = frame[instruction.rs1]
             if choice >= UInt64(labels.count) { throw Fault(reason: .jumpTableIndex) }
-            if frame.fragment.costsBudget[index] { try charge() }
+            try charge(index, frame)
             frame.next = frame.labelPosition(labels[Int(choice)])
         case .call:
-            if frame.fragment.costsBudget[index] { try charge() }
+            try charge(index, frame)
             frame.returns.append(frame.next)
             frame.next = Int(frame.fragment.code.procedures[Int(instruction.index)].start)
         case .return:

@@ -128,6 +128,9 @@ public struct Acceptor: Sendable, Hashable {
     public var hostFunctions: [OfferedFunction]
     /// Backward jumps and sub-fragment calls that an invocation may make, when its caller does not say.
     public var budget: UInt64
+    /// How much of the budget a fragment may be charged when it is entered, for loops and calls whose number is proved;
+    /// what goes beyond that is charged as it happens.
+    public var prepayable: UInt64
     /// Levels of sub-fragments below the first.
     public var depth: UInt64
     /// Instructions of one fragment.
@@ -137,7 +140,7 @@ public struct Acceptor: Sendable, Hashable {
         name: String, registers: RegisterSet = .all, readOnlyRegisters: RegisterSet = [],
         entryRegisters: [EntryRegister] = [], suppliedArguments: Int = 0,
         policies: Set<MemoryPolicy> = Set(MemoryPolicy.allCases), macros: [MacroInstruction],
-        hostFunctions: [OfferedFunction] = [], budget: UInt64 = 100_000, depth: UInt64 = 16,
+        hostFunctions: [OfferedFunction] = [], budget: UInt64 = 100_000, prepayable: UInt64? = nil, depth: UInt64 = 16,
         instructionLimit: Int = ProgramLimits.instructionsPerFragment
     ) {
         self.name = name
@@ -149,6 +152,8 @@ public struct Acceptor: Sendable, Hashable {
         self.macros = macros
         self.hostFunctions = hostFunctions
         self.budget = budget
+        // An eighth, so that what a fragment does not use leaves enough for those that it calls.
+        self.prepayable = prepayable ?? budget / 8
         self.depth = depth
         self.instructionLimit = instructionLimit
     }

@@ -13,7 +13,6 @@ struct FlowRules {
     private(set) var diagnostics: [Diagnostic] = []
     private var initialised: [RegisterSet]
     private var doubles: [RegisterSet]
-    private var accesses: [AccessFact]
 
     init(code: FragmentCode, regions: [Region], acceptor: Acceptor, structure: StructuralRules) {
         self.code = code
@@ -24,20 +23,50 @@ struct FlowRules {
         flow = ControlFlow(code, macros: macros)
         initialised = Array(repeating: .all, count: code.instructions.count)
         doubles = Array(repeating: .floats, count: code.instructions.count)
-        accesses = Array(repeating: .unknown, count: code.instructions.count)
     }
 
-    mutating func check() {
+    /// - Parameter keepsStates: whether what is known of every value stays with the fragment, for people and tests.
+    /// - Returns: nil when a rule was broken.
+    mutating func check(keepsStates: Bool) -> VerifiedFragment? {
         checkInitialisation()
-        let states = solve()
-        for block in 0..<flow.codeBlockCount {
-            guard var state = states[block] else { continue }
-            for index in Int(flow.blocks[block].start)..<Int(flow.blocks[block].end) {
-                let instruction = code.instructions[index]
-                if instruction.opcode.shape.isAccess { checkAccess(instruction, index, state) }
-                state.step(instruction, code, macros)
+        guard !hasErrors else { return nil }
+        let liveness = Liveness(code, macros, flow)
+        var interpreter = AbstractInterpreter(code, regions, macros, procedures, flow, liveness)
+        interpreter.run(entry: entryValues)
+        checkAccesses(interpreter)
+        guard !hasErrors else { return nil }
+        let budget = code.backwardJumps()
+        let bounds = LoopBounds(
+            code, macros, procedures, flow, interpreter, costsBudget: budget, prepayable: acceptor.prepayable)
+        return VerifiedFragment(
+            code: code, regions: regions, acceptor: acceptor, flow: flow, macros: macros, procedures: procedures,
+            initialised: initialised, doubles: doubles, liveBefore: liveness.before, accesses: interpreter.accesses,
+            isSafe: interpreter.isSafe, backward: budget, bounds: bounds,
+            states: keepsStates ? KnownValues(interpreter.takeStates()) : nil)
+    }
+
+    private var hasErrors: Bool { diagnostics.contains { $0.severity == .error } }
+
+    /// What the registers hold when the fragment is entered.
+    private var entryValues: [(register: Register, value: AbstractValue)] {
+        var values = acceptor.entryRegisters.map { ($0.register, AbstractValue(unknownOf: $0.type)) }
+        for (index, parameter) in code.parameters.enumerated() {
+            var value = AbstractValue(unknownOf: parameter.type)
+            // A default is certain only where the caller never passes an argument of his own.
+            let isCertain = index >= acceptor.suppliedArguments
+            switch parameter.defaultValue {
+            case .region(let region):
+                let number = UInt8(truncatingIfNeeded: region)
+                value = .pointer(number, offset: 0)
+                if !isCertain { value.wide = .top }
+            case .constant(let constant) where isCertain:
+                value = AbstractValue(constant: parameter.type.canonical(UInt64(bitPattern: constant)))
+            case .constant, nil:
+                break
             }
+            values.append((parameter.register, value))
         }
+        return values
     }
 
     private mutating func checkInitialisation() {
@@ -58,68 +87,6 @@ struct FlowRules {
                 solution.step(instruction, &state)
             }
         }
-    }
-
-    func verified() -> VerifiedFragment {
-        VerifiedFragment(
-            code: code, regions: regions, acceptor: acceptor, flow: flow, macros: macros, procedures: procedures,
-            initialised: initialised, doubles: doubles, liveBefore: Liveness.solve(code, macros, flow),
-            accesses: accesses)
-    }
-
-    // MARK: The fixed point
-
-    private var entryState: FlowState {
-        var state = FlowState(values: Array(repeating: .unknown, count: Register.count))
-        for (index, parameter) in code.parameters.enumerated() {
-            // A default is certain only where the caller never passes an argument of his own.
-            let isCertain = index >= acceptor.suppliedArguments
-            switch parameter.defaultValue {
-            case .region(let region):
-                let number = UInt8(truncatingIfNeeded: region)
-                state[parameter.register] = isCertain ? .pointer(number, 0) : .based(number)
-            case .constant(let value) where isCertain:
-                state[parameter.register] = .constant(value)
-            case .constant, nil:
-                break
-            }
-        }
-        return state
-    }
-
-    /// The state at the start of each reachable block. A block is looked at again only when its state has
-    /// lost something, which can happen about a hundred times at most, so the work is linear.
-    private func solve() -> [FlowState?] {
-        var states = [FlowState?](repeating: nil, count: flow.blocks.count)
-        guard !states.isEmpty else { return states }
-        states[0] = entryState
-        var queue = flow.order
-        var isQueued = flow.blocks.map(\.isReachable)
-        var head = 0
-        while head < queue.count {
-            let block = Int(queue[head])
-            head += 1
-            isQueued[block] = false
-            guard var state = states[block] else { continue }
-            for index in Int(flow.blocks[block].start)..<Int(flow.blocks[block].end) {
-                state.step(code.instructions[index], code, macros)
-            }
-            for successor in flow.successors(block) {
-                let target = Int(successor)
-                let changed: Bool
-                if states[target] == nil {
-                    states[target] = state
-                    changed = true
-                } else {
-                    changed = states[target]?.join(state) ?? false
-                }
-                if changed, !isQueued[target] {
-                    isQueued[target] = true
-                    queue.append(successor)
-                }
-            }
-        }
-        return states
     }
 
     // MARK: V8
@@ -201,52 +168,69 @@ struct FlowRules {
 
     // MARK: V9 and V10
 
-    private mutating func checkAccess(_ instruction: Instruction, _ index: Int, _ state: FlowState) {
-        let address = state.address(of: instruction)
-        let isStore = instruction.opcode.isStore
-        let number = address.region
-        guard address.kind == .pointer || address.kind == .based, Int(number) < regions.count else {
-            if acceptor.policies == [.static] {
-                report(
-                    .staticAccess, index, "the address is not known at download",
-                    "compute it from the base of a static region and constants")
+    private mutating func checkAccesses(_ interpreter: borrowing AbstractInterpreter) {
+        let isAllStatic = acceptor.policies == [.static]
+        guard isAllStatic || regions.contains(where: { $0.policy == .static || !$0.isWritable }) else { return }
+        var broken: [(Int, AbstractValue)] = []
+        interpreter.forEachInstruction { index, instruction, values in
+            guard instruction.opcode.shape.isAccess, broken.count < StructuralRules.reportLimit else { return }
+            let address = values.address(of: instruction)
+            if breaksRule(instruction, interpreter.accesses[index], address, isAllStatic) {
+                broken.append((index, address))
             }
-            return
         }
-        let region = regions[Int(number)]
-        let isInside =
-            address.kind == .pointer && address.offset >= 0
-            && UInt64(bitPattern: address.offset) <= region.size
-            && region.size - UInt64(bitPattern: address.offset) >= UInt64(instruction.opcode.type.size)
-        switch region.policy {
-        case .static where address.kind == .based:
-            report(
-                .staticAccess, index,
-                "the address is computed from static region '\(region.name)' in a way that is not known at download",
-                "use a constant offset, or declare the region physical")
-        case .static where !isInside:
-            report(
-                .staticAccess, index,
-                "reaches offset \(address.offset) of static region '\(region.name)', which has \(region.size) bytes"
-            )
-        case .static where isStore && !region.isWritable,
-            .physical where isInside && isStore && !region.isWritable:
-            report(
+        for (index, address) in broken { reportAccess(index, address, interpreter) }
+    }
+
+    private func breaksRule(
+        _ instruction: Instruction, _ fact: AccessFact, _ address: AbstractValue, _ isAllStatic: Bool
+    ) -> Bool {
+        guard !address.isNumber, Int(address.region) < regions.count else { return isAllStatic }
+        let region = regions[Int(address.region)]
+        if fact.isProved { return instruction.opcode.isStore && !region.isWritable }
+        return region.policy == .static
+    }
+
+    private mutating func reportAccess(
+        _ index: Int, _ address: AbstractValue, _ interpreter: borrowing AbstractInterpreter
+    ) {
+        let instruction = code.instructions[index]
+        let origin = ValueOrigin(code, macros, flow)
+        guard !address.isNumber, Int(address.region) < regions.count else {
+            return report(
+                .staticAccess, index, "the address is not known at download",
+                "compute it from the base of a static region and constants",
+                notes: origin.notes(instruction.rs1, before: index))
+        }
+        let region = regions[Int(address.region)]
+        if interpreter.accesses[index].isProved {
+            return report(
                 .regions, index, "stores to region '\(region.name)', which is declared read-only",
                 "declare it rw: region \(region.name): \(region.policy.name) rw, \(region.size)")
-        case .static,
-            .physical where isInside:
-            accesses[index] = .proved(region: number, offset: address.offset)
-        case .physical, .virtual:
-            accesses[index] = .based(region: number)
+        }
+        var notes = origin.notes(instruction.rs1, before: index)
+        if instruction.opcode.form == .register { notes += origin.notes(instruction.rs2, before: index) }
+        let size = instruction.opcode.type.size
+        if address.wide.isConstant {
+            report(
+                .staticAccess, index,
+                "reaches offset \(address.wide.smin) of static region '\(region.name)', which has \(region.size) bytes",
+                "offsets are 0 to \(Int64(clamping: region.size) - Int64(size)) for \(size) byte\(size == 1 ? "" : "s")", notes: notes)
+        } else {
+            report(
+                .staticAccess, index,
+                "the address is computed from static region '\(region.name)' and is not proved to lie in its \(region.size) bytes: \(address.text(regions))",
+                "compare the offset with the region's size first, or declare the region physical", notes: notes)
         }
     }
 
     private mutating func report(
-        _ rule: VerifierRule, _ index: Int, _ message: String, _ suggestion: String? = nil
+        _ rule: VerifierRule, _ index: Int, _ message: String, _ suggestion: String? = nil,
+        notes: [Diagnostic.Note] = []
     ) {
         guard diagnostics.count < StructuralRules.reportLimit else { return }
         diagnostics.append(
-            Diagnostic(.error, code.sourceRange(at: index), message, rule: rule, suggestion: suggestion))
+            Diagnostic(
+                .error, code.sourceRange(at: index), message, rule: rule, notes: notes, suggestion: suggestion))
     }
 }

@@ -1,10 +1,13 @@
 import SCodeIR
 
-/// Which registers are still to be read, at each instruction.
-enum Liveness {
-    static func solve(
-        _ code: FragmentCode, _ macros: [MacroInstruction], _ flow: ControlFlow
-    ) -> [RegisterSet] {
+/// Which registers are still to be read.
+struct Liveness {
+    /// Per instruction: before it.
+    private(set) var before: [RegisterSet]
+    /// Per block: at its start; empty where no path leads.
+    private(set) var atStart: [RegisterSet]
+
+    init(_ code: FragmentCode, _ macros: [MacroInstruction], _ flow: ControlFlow) {
         let count = flow.blocks.count
         var reads = [RegisterSet](repeating: [], count: count)  // before any write in the block
         var writes = [RegisterSet](repeating: [], count: count)
@@ -37,7 +40,7 @@ enum Liveness {
                 queue.append(predecessor)
             }
         }
-        var before = [RegisterSet](repeating: [], count: code.instructions.count)
+        before = [RegisterSet](repeating: [], count: code.instructions.count)
         for block in 0..<count where flow.blocks[block].isReachable {
             var live: RegisterSet = []
             for successor in flow.successors(block) { live.formUnion(liveIn[Int(successor)]) }
@@ -48,6 +51,6 @@ enum Liveness {
                 before[index] = live
             }
         }
-        return before
+        atStart = liveIn
     }
 }

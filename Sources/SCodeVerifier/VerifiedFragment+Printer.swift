@@ -4,12 +4,19 @@ extension VerifiedFragment {
     /// What the verifier knows, instruction by instruction: for `scodec --dump=facts`.
     public func printedFacts() -> String {
         var text = ""
+        let cursor = KnownValuesCursor(self)
         for (index, instruction) in code.instructions.enumerated() {
             let block = flow.blocks[Int(flow.blockOfInstruction[index])]
             var facts: [String] = []
             if !block.isReachable { facts.append("unreachable") }
-            let live = liveBefore[index].registers.map { code.name(of: $0) }
-            facts.append("live: \(live.isEmpty ? "-" : live.joined(separator: " "))")
+            let isReached = cursor?.move(to: index) ?? true
+            let live = liveBefore[index].registers.map { register in
+                let name = code.name(of: register)
+                guard let cursor, isReached, cursor.claimed.contains(register) else { return name }
+                let text = cursor.text(register)
+                return text == "any" ? name : "\(name) = \(text)"
+            }
+            facts.append("live: \(live.isEmpty ? "-" : live.joined(separator: ", "))")
             if costsBudget[index] { facts.append("costs budget") }
             if instruction.opcode.shape.isAccess {
                 switch accesses[index] {

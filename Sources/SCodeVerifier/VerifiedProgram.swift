@@ -49,11 +49,20 @@ public final class VerifiedFragment: Sendable {
     /// What is taken from the budget when the fragment is entered: how often the jumps and calls that cost nothing
     /// by themselves are made at most, taken together.
     public let entryCharge: UInt64
+    /// The loops, heads before what is in them, and what is known of how often they go round.
+    public let loops: [LoopFact]
+    /// The instructions that cost budget unless the entry charge pays for them, in order.
+    public let costs: [CostFact]
+    /// The most that one invocation takes from the budget, sub-fragments apart, when that is known.
+    public let worstCase: UInt64?
+    /// What is known of every value, when the verifier was asked to keep it.
+    public let knownValues: KnownValues?
 
     init(
         code: FragmentCode, regions: [Region], acceptor: Acceptor, flow: ControlFlow,
         macros: [MacroInstruction], procedures: ProcedureFacts, initialised: [RegisterSet],
-        doubles: [RegisterSet], liveBefore: [RegisterSet], accesses: [AccessFact]
+        doubles: [RegisterSet], liveBefore: [RegisterSet], accesses: [AccessFact], isSafe: [Bool],
+        backward: [Bool], bounds: LoopBounds, states: KnownValues?
     ) {
         self.code = code
         self.regions = regions
@@ -65,9 +74,15 @@ public final class VerifiedFragment: Sendable {
         self.doubles = doubles
         self.liveBefore = liveBefore
         self.accesses = accesses
-        isSafe = Array(repeating: false, count: code.instructions.count)
-        costsBudget = code.backwardJumps()
-        entryCharge = 0
+        self.isSafe = isSafe
+        var costsBudget = backward
+        for cost in bounds.costs where cost.isPrepaid { costsBudget[Int(cost.instruction)] = false }
+        self.costsBudget = costsBudget
+        entryCharge = bounds.entryCharge
+        loops = bounds.loops
+        costs = bounds.costs
+        worstCase = bounds.worstCase
+        knownValues = states
     }
 
     /// Words that an invocation passes: one per parameter, then one per entry register.

@@ -11,9 +11,11 @@ public enum Verifier {
     ///   - acceptor: who takes it.
     ///   - incomplete: fragments that the parser could not read whole. They are held against the structural
     ///     rules only, so that one run reports every mistake of a file.
+    ///   - keepsStates: whether each fragment keeps what is known of every value, for people to read and for tests to
+    ///     check; it takes memory that running the fragment does not need.
     /// - Returns: the verified program, with warnings, or every rule that was broken.
     public static func verify(
-        _ program: Program, acceptor: Acceptor, incomplete: Set<Int> = []
+        _ program: Program, acceptor: Acceptor, incomplete: Set<Int> = [], keepsStates: Bool = false
     ) -> (program: VerifiedProgram?, diagnostics: [Diagnostic]) {
         var diagnostics: [Diagnostic] = []
         checkWhole(program, acceptor, &diagnostics)
@@ -26,11 +28,9 @@ public enum Verifier {
 
             var flow = FlowRules(
                 code: code, regions: program.regions, acceptor: acceptor, structure: structure)
-            flow.check()
+            let fragment = flow.check(keepsStates: keepsStates)
             diagnostics += flow.diagnostics
-            if !flow.diagnostics.contains(where: { $0.severity == .error }) {
-                fragments.append(flow.verified())
-            }
+            if let fragment { fragments.append(fragment) }
         }
         if program.fragments.isEmpty, incomplete.isEmpty {
             diagnostics.append(

@@ -54,14 +54,15 @@ struct Source {
     }
 
     /// Verifies; every mistake goes to standard error.
-    func verify(_ acceptorName: String?) throws -> VerifiedProgram {
+    func verify(_ acceptorName: String?, keepsStates: Bool = false) throws -> VerifiedProgram {
         let name = acceptorName ?? program.acceptorName ?? "plain"
         guard let acceptor = Acceptor.standard.first(where: { $0.name == name }) else {
             let known = Acceptor.standard.map(\.name).joined(separator: ", ")
             Terminal.message("\(fileName): error: there is no acceptor '\(name)'; known: \(known)")
             throw ExitCode.diagnostics
         }
-        let (verified, broken) = Verifier.verify(program, acceptor: acceptor, incomplete: incomplete)
+        let (verified, broken) = Verifier.verify(
+            program, acceptor: acceptor, incomplete: incomplete, keepsStates: keepsStates)
         report(
             (diagnostics + broken).sorted {
                 ($0.range.line, $0.range.column) < ($1.range.line, $1.range.column)
@@ -98,7 +99,7 @@ func dump(_ stage: Stage, _ source: Source, _ acceptor: String?) throws {
     case .tokens: Terminal.write(dumpTokens(source.raw))
     case .ir: Terminal.write(source.program.printed())
     case .facts, .vcode, .regalloc, .asm:
-        for fragment in try source.verify(acceptor).fragments {
+        for fragment in try source.verify(acceptor, keepsStates: stage == .facts).fragments {
             Terminal.write("fragment \(fragment.code.name)\n")
             switch stage {
             case .facts: Terminal.write(fragment.printedFacts())
