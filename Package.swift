@@ -69,7 +69,7 @@ let package = Package(
         // What the fuzzers of the package in Fuzz/ check; the tests replay it.
         .target(name: "SCodeFuzzing", dependencies: ["SCode"], path: "Fuzz/SCodeFuzzing", swiftSettings: strict),
         .testTarget(
-            name: "FuzzReplayTests", dependencies: ["SCodeFuzzing"], swiftSettings: strict),
+            name: "FuzzReplayTests", dependencies: ["SCode", "SCodeFuzzing"], swiftSettings: strict),
         .testTarget(
             name: "SCodeSyntaxTests",
             dependencies: ["SCodeIR", "SCodeSyntax", "SCodeVerifier", "SCodeTestSupport"],

@@ -10,6 +10,8 @@ let package = Package(
         .target(
             name: "SCodeFuzzing", dependencies: [.product(name: "SCode", package: "scode")],
             path: "SCodeFuzzing"),
+        // Declares what the targets call of libFuzzer.
+        .systemLibrary(name: "CLibFuzzer", path: "CLibFuzzer"),
         .fuzzer("FuzzText"),
         .fuzzer("FuzzModule"),
         .fuzzer("FuzzVerifier"),
@@ -21,7 +23,7 @@ extension Target {
     /// libFuzzer brings the main function.
     static func fuzzer(_ name: String) -> Target {
         .executableTarget(
-            name: name, dependencies: ["SCodeFuzzing"], path: "Targets/\(name)",
+            name: name, dependencies: ["SCodeFuzzing", "CLibFuzzer"], path: "Targets/\(name)",
             swiftSettings: [.unsafeFlags(["-parse-as-library"])])
     }
 }

@@ -16,7 +16,8 @@ func checkPipeline(_ input: UnsafeRawBufferPointer) throws(Finding) {
                 let native = try machine.run(fragment, .native, observation, seed: seed)
                 try require(interpreted.exit == native.exit, "one exit: \(interpreted.exit), \(native.exit)")
                 try require(
-                    interpreted.budget == native.budget, "one budget: \(interpreted.budget), \(native.budget)")
+                    interpreted.budget == native.budget, "one budget: \(interpreted.budget), \(native.budget)"
+                )
                 try require(
                     interpreted.registers == native.registers,
                     "the same registers: \(interpreted.registers), \(native.registers)")
@@ -71,7 +72,8 @@ private final class FuzzMachine {
         _ code: VerifiedFragment, _ engine: EngineKind, _ observation: RegisterObservation, seed: UInt64
     ) throws(Finding) -> State {
         reset(seed)
-        let space = regions.contains { $0.policy == .virtual } ? AddressSpace(memory: memory, directory: 0) : nil
+        let space =
+            regions.contains { $0.policy == .virtual } ? AddressSpace(memory: memory, directory: 0) : nil
         let fragment: Fragment
         do {
             fragment = try Fragment(

@@ -20,7 +20,8 @@ func checkText(_ input: UnsafeRawBufferPointer) throws(Finding) {
     let program = result.program
     let printed = parse(program.printed())
     try require(
-        !printed.diagnostics.contains { $0.severity == .error }, "what is printed parses: \(printed.diagnostics)")
+        !printed.diagnostics.contains { $0.severity == .error },
+        "what is printed parses: \(printed.diagnostics)")
     try require(
         printed.program.withoutPositions == program.withoutPositions, "what is printed is the same program")
     let decoded = try? Program(decoding: program.encoded())
@@ -50,7 +51,8 @@ func checkVerifier(_ input: UnsafeRawBufferPointer) throws(Finding) {
         try require((verified == nil) == !errors.isEmpty, "a program is refused exactly if there are errors")
         try require(errors.allSatisfy { $0.rule != nil }, "each error names the rule that was broken")
         let stripped = Verifier.verify(program.stripped(), acceptor: acceptor).program
-        try require((stripped == nil) == (verified == nil), "names and positions do not matter to the verdict")
+        try require(
+            (stripped == nil) == (verified == nil), "names and positions do not matter to the verdict")
         guard let verified else { continue }
         try require(verified.fragments.count == program.fragments.count, "all fragments are verified")
         for (fragment, code) in zip(verified.fragments, program.fragments) {
