@@ -41,12 +41,13 @@ func checkModule(_ input: UnsafeRawBufferPointer) throws(Finding) {
     try require(decoded == stripped, "a stripped program can be encoded")
 }
 
-/// A verdict is reached, does not depend on what is for people only, and comes with facts for each instruction.
+/// A verdict is reached, does not depend on what is for people only, and what is claimed of a program is true when it
+/// runs.
 func checkVerifier(_ input: UnsafeRawBufferPointer) throws(Finding) {
     guard let program = try? Program(decoding: input) else { return }
     let named = Acceptor.standard.filter { $0.name == program.acceptorName }
     for acceptor in named.isEmpty ? Acceptor.standard : named {
-        let (verified, diagnostics) = Verifier.verify(program, acceptor: acceptor)
+        let (verified, diagnostics) = Verifier.verify(program, acceptor: acceptor, keepsStates: true)
         let errors = diagnostics.filter { $0.severity == .error }
         try require((verified == nil) == !errors.isEmpty, "a program is refused exactly if there are errors")
         try require(errors.allSatisfy { $0.rule != nil }, "each error names the rule that was broken")
@@ -62,6 +63,10 @@ func checkVerifier(_ input: UnsafeRawBufferPointer) throws(Finding) {
                 fragment.initialised.count == count && fragment.liveBefore.count == count
                     && fragment.accesses.count == count,
                 "there are facts for each instruction")
+        }
+        guard let machine = FuzzMachine(program.regions) else { continue }
+        for fragment in verified.fragments.prefix(4) {
+            for seed: UInt64 in 0..<4 { _ = try machine.run(fragment, .interpreter, .all, seed: seed) }
         }
     }
 }
