@@ -52,8 +52,10 @@ func checkVerifier(_ input: UnsafeRawBufferPointer) throws(Finding) {
         try require((verified == nil) == !errors.isEmpty, "a program is refused exactly if there are errors")
         try require(errors.allSatisfy { $0.rule != nil }, "each error names the rule that was broken")
         let stripped = Verifier.verify(program.stripped(), acceptor: acceptor).program
+        // The other way round it may: two labels of one name are refused, and without names they are two.
         try require(
-            (stripped == nil) == (verified == nil), "names and positions do not matter to the verdict")
+            verified == nil || stripped != nil,
+            "what is verified is verified without names and positions, too")
         guard let verified else { continue }
         try require(verified.fragments.count == program.fragments.count, "all fragments are verified")
         for (fragment, code) in zip(verified.fragments, program.fragments) {
