@@ -76,6 +76,10 @@ let package = Package(
             dependencies: ["SCodeIR", "SCodeSyntax", "SCodeVerifier", "SCodeTestSupport"],
             swiftSettings: strict),
         .testTarget(
+            name: "SCodeVerifierTests",
+            dependencies: ["SCodeIR", "SCodeSyntax", "SCodeVerifier", "SCode", "SCodeTestSupport"],
+            swiftSettings: strict),
+        .testTarget(
             name: "X86AssemblerTests", dependencies: ["X86Assembler", "CCapstone"], swiftSettings: strict),
         .testTarget(
             name: "DifferentialTests", dependencies: ["SCode", "SCodeTestSupport"], swiftSettings: strict),

@@ -113,10 +113,11 @@ private struct FragmentPrinter {
 
     func text() -> String {
         var out = ""
-        let inOrder = fragment.parameters.enumerated().allSatisfy { Int($1.register.number) == $0 }
+        let inOrder = hasParametersInOrder
         let heading = zip(fragment.parameters, parameters).map { parameter, name in
             let place = inOrder || name == parameter.register.name ? "" : " in \(parameter.register.name)"
-            return "\(name): \(parameter.type.suffix)\(place)\(defaultText(parameter.defaultValue, parameter.type))"
+            let value = defaultText(parameter.defaultValue, parameter.type)
+            return "\(name): \(parameter.type.suffix)\(place)\(value)"
         }
         out += "fragment \(name)(\(heading.joined(separator: ", "))) {\n"
         for register in declared {
@@ -143,8 +144,24 @@ private struct FragmentPrinter {
             }
             print(instruction, into: &out)
         }
+        for procedure in procedures.dropFirst(nextProcedure) { out += "procedure \(procedure):\n" }
         for label in order.dropFirst(next) { out += "\(labels[label]):\n" }
         return out + "}\n"
+    }
+
+    /// Whether each parameter arrives in the lowest register of its kind that those before it leave: then nothing
+    /// has to say where.
+    private var hasParametersInOrder: Bool {
+        var integers = 0
+        var floats = 0
+        return fragment.parameters.allSatisfy { parameter in
+            if parameter.type.isFloat {
+                floats += 1
+                return parameter.register == Register.float(floats - 1)
+            }
+            integers += 1
+            return parameter.register == Register(integers - 1)
+        }
     }
 
     private func print(_ instruction: Instruction, into out: inout String) {

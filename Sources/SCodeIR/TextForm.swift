@@ -3,8 +3,8 @@
 public enum TextForm {
     /// Words that no declaration may take as a name.
     public static let keywords: Set<String> = [
-        "accept", "const", "struct", "region", "host", "fragment", "procedure", "table", "register", "sizeof", "macro",
-        "include",
+        "accept", "const", "struct", "region", "host", "fragment", "procedure", "table", "register", "sizeof",
+        "macro", "include", "inf", "nan",
     ]
 
     /// A letter or `_`, then letters, digits and `_`; ASCII only, so that no two names look alike.

@@ -33,16 +33,27 @@ struct FlowRules {
         let liveness = Liveness(code, macros, flow)
         var interpreter = AbstractInterpreter(code, regions, macros, procedures, flow, liveness)
         interpreter.run(entry: entryValues)
+        let backward = code.backwardJumps()
+        var bounds = self.bounds(interpreter, backward)
+        let inductions = bounds.inductions
+        if !inductions.isEmpty {
+            interpreter = AbstractInterpreter(
+                code, regions, macros, procedures, flow, liveness, inductions: inductions)
+            interpreter.run(entry: entryValues)
+            bounds = self.bounds(interpreter, backward)
+        }
         checkAccesses(interpreter)
         guard !hasErrors else { return nil }
-        let budget = code.backwardJumps()
-        let bounds = LoopBounds(
-            code, macros, procedures, flow, interpreter, costsBudget: budget, prepayable: acceptor.prepayable)
         return VerifiedFragment(
             code: code, regions: regions, acceptor: acceptor, flow: flow, macros: macros, procedures: procedures,
             initialised: initialised, doubles: doubles, liveBefore: liveness.before, accesses: interpreter.accesses,
-            isSafe: interpreter.isSafe, backward: budget, bounds: bounds,
+            isSafe: interpreter.isSafe, backward: backward, bounds: bounds,
             states: keepsStates ? KnownValues(interpreter.takeStates()) : nil)
+    }
+
+    private func bounds(_ interpreter: borrowing AbstractInterpreter, _ backward: [Bool]) -> LoopBounds {
+        LoopBounds(
+            code, macros, procedures, flow, interpreter, costsBudget: backward, prepayable: acceptor.prepayable)
     }
 
     private var hasErrors: Bool { diagnostics.contains { $0.severity == .error } }

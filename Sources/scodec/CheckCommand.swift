@@ -59,7 +59,7 @@ struct Format: ParsableCommand {
     func run() throws {
         var unformatted = false
         for file in files {
-            let input = try Source(file)
+            let input = try Source(file, isParsed: false)
             let formatted: String
             do { formatted = try format(input.raw) } catch {
                 input.report(error.diagnostics)

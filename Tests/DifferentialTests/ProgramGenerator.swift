@@ -115,7 +115,7 @@ struct ProgramGenerator {
         var instruction = Instruction(opcode)
         for operand in opcode.operands {
             switch operand {
-            case .destination: instruction.rd = register()
+            case .destination, .value, .exchanged: instruction.rd = register()
             case .source: instruction.rs1 = register()
             case .source2: instruction.rs2 = register()
             case .immediate:
@@ -125,6 +125,7 @@ struct ProgramGenerator {
             case .symbol:
                 instruction.index = region()
                 instruction.immediate = offset()
+            case .procedure: return
             case .label: instruction.index = label()
             case .table:
                 if code.tables.isEmpty { return }

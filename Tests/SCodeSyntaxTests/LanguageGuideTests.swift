@@ -29,7 +29,9 @@ import Testing
         for reason in AbortReason.allCases { #expect(Self.guide.contains("| `\(reason.name)` |")) }
         for policy in MemoryPolicy.allCases { #expect(Self.guide.contains("| `\(policy.name)` |")) }
         for type in ValueType.allCases {
-            let sign = type == .p ? "an address" : type.isSigned ? "signed" : "unsigned"
+            let sign =
+                type.isFloat
+                ? "floating-point" : type == .p ? "an address" : type.isSigned ? "signed" : "unsigned"
             #expect(Self.guide.contains("| `\(type.suffix)` | \(type.bits), \(sign) |"))
         }
         for acceptor in Acceptor.standard {

@@ -24,13 +24,16 @@ struct AbstractInterpreter: ~Copyable {
     /// Per block: how often its state has changed.
     private var visits: [UInt8]
     private var pending: PendingBlocks
+    /// Per block that is a loop's head: registers that advance by steps.
+    private let hasInductions: [Bool]
+    private var inductions: [Int: LoopInductions]
 
     private(set) var accesses: [AccessFact]
     private(set) var isSafe: [Bool]
 
     init(
         _ code: FragmentCode, _ regions: [Region], _ macros: [MacroInstruction], _ procedures: ProcedureFacts,
-        _ flow: ControlFlow, _ liveness: Liveness
+        _ flow: ControlFlow, _ liveness: Liveness, inductions: [Int: LoopInductions] = [:]
     ) {
         self.code = code
         self.regions = regions
@@ -47,6 +50,10 @@ struct AbstractInterpreter: ~Copyable {
         isWideningPoint = Array(repeating: false, count: flow.blocks.count)
         visits = Array(repeating: 0, count: flow.blocks.count)
         pending = PendingBlocks(flow.order.count)
+        self.inductions = inductions
+        var hasInductions = [Bool](repeating: false, count: flow.blocks.count)
+        for head in inductions.keys { hasInductions[head] = true }
+        self.hasInductions = hasInductions
         accesses = Array(repeating: .unknown, count: code.instructions.count)
         isSafe = Array(repeating: false, count: code.instructions.count)
         findWideningPoints()
@@ -102,7 +109,7 @@ struct AbstractInterpreter: ~Copyable {
         case .call: leaveByCall(Int(last.index), block)
         case .binary, .unary, .constant, .convert, .load, .store, .fetch, .compareExchange, .jump, .jumpTable, .return,
             .hostCall, .macro:
-            for successor in flow.successors(block) { propagate(to: Int(successor)) }
+            for successor in flow.successors(block) { propagate(from: block, to: Int(successor)) }
         }
     }
 
@@ -112,16 +119,16 @@ struct AbstractInterpreter: ~Copyable {
         let isRegister = branch.opcode.form == .register && !branch.opcode.type.isFloat
         let left = values[branch.rs1]
         let right = values[branch.rs2]
-        if values.assume(branch, isTaken: true, regions: regions, ends: ends) { propagate(to: target) }
+        if values.assume(branch, isTaken: true, regions: regions, ends: ends) { propagate(from: block, to: target) }
         if !branch.opcode.type.isFloat { values[branch.rs1] = left }
         if isRegister { values[branch.rs2] = right }
         guard block + 1 < flow.codeBlockCount else { return }
-        if values.assume(branch, isTaken: false, regions: regions, ends: ends) { propagate(to: block + 1) }
+        if values.assume(branch, isTaken: false, regions: regions, ends: ends) { propagate(from: block, to: block + 1) }
     }
 
     /// To the procedure, and behind the call with what is known of its exit.
     private mutating func leaveByCall(_ procedure: Int, _ block: Int) {
-        propagate(to: Int(flow.blockOfInstruction[Int(code.procedures[procedure].start)]))
+        propagate(from: block, to: Int(flow.blockOfInstruction[Int(code.procedures[procedure].start)]))
         let exit = flow.exitBlock(ofProcedure: procedure)
         guard states.isReached(exit) else { return }
         var changed = UInt32(truncatingIfNeeded: procedures.written[procedure].rawValue) & states.kept[exit]
@@ -130,10 +137,20 @@ struct AbstractInterpreter: ~Copyable {
             values.base[register] = states.value(register, at: exit)
             changed &= changed - 1
         }
-        propagate(to: block + 1)
+        propagate(from: block, to: block + 1)
     }
 
-    private mutating func propagate(to block: Int) {
+    private mutating func propagate(from source: Int, to block: Int) {
+        guard hasInductions[block] else { return join(into: block) }
+        let registers = inductions[block]?.variables.map(\.register) ?? []
+        let saved = registers.map { values[$0] }
+        advance(from: source, to: block)
+        join(into: block)
+        // The other way out of `source` goes on with what was there.
+        for (register, value) in zip(registers, saved) { values[register] = value }
+    }
+
+    private mutating func join(into block: Int) {
         if !states.isReached(block) {
             states.set(block, from: values)
             pending.insert(Int(rank[block]))
@@ -151,6 +168,20 @@ struct AbstractInterpreter: ~Copyable {
         if visits > 2 * AbstractValue.lastVisit { states.forget(block) }
         self.visits[block] += 1
         pending.insert(Int(rank[block]))
+    }
+
+    /// What a loop's induction variables hold at its head follows from what it is entered with; going round adds
+    /// nothing.
+    private mutating func advance(from source: Int, to head: Int) {
+        guard var loop = inductions[head] else { return }
+        let goesRound = loop.latches.contains(source) && states.isReached(head)
+        for index in loop.variables.indices {
+            let register = loop.variables[index].register
+            values[register] =
+                goesRound
+                ? states.value(Int(register.number), at: head) : loop.variables[index].enter(values[register])
+        }
+        inductions[head] = loop
     }
 
     /// Hands the states over; the interpreter knows nothing afterwards.

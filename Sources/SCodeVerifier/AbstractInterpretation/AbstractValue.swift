@@ -5,7 +5,7 @@ import SCodeIR
 ///
 /// An address with an unknown offset may be anything; it still says from which region it was computed, which tells
 /// the compiler where to look first.
-struct AbstractValue: Hashable, BitwiseCopyable {
+struct AbstractValue: Hashable, Sendable, BitwiseCopyable {
     /// The number, in 64 bits.
     var wide: Numeric<UInt64>
     /// The signed range of the low half. The rest of what is known of the low half follows from `wide`.

@@ -49,6 +49,8 @@ struct LoopBounds {
     private var trips: [UInt64]
     private var counters: [(register: Register, instruction: Int)?]
     private static let unbounded = UInt64.max
+    /// Registers that some loop changes by the same amount each time round.
+    private var steps: [(head: Int, register: Register, step: UInt64, isNarrow: Bool)] = []
 
     /// - Parameter prepayable: how much may be charged at the fragment's entry.
     init(
@@ -149,7 +151,9 @@ struct LoopBounds {
         let atHead = interpreter.states.value(number, at: headBlock)
         let before = interpreter.values[instruction.rd]
         let step = interpreter.values.second(instruction)
-        guard step.isNumber, atHead.region == before.region else { return }
+        guard step.isNumber else { return }
+        noteStep(instruction, step, head, atHead)
+        guard atHead.region == before.region else { return }
         let bound: UInt64?
         if instruction.opcode.type.size == 4 {
             bound = before.isNumber ? Self.trips(instruction, atHead.low, before.low, step.low) : nil
@@ -160,6 +164,33 @@ struct LoopBounds {
             trips[head] = bound
             counters[head] = (instruction.rd, index)
         }
+    }
+
+    /// Remembers a register that advances by a constant, if nothing else bounds it.
+    private mutating func noteStep(
+        _ instruction: Instruction, _ step: AbstractValue, _ head: Int, _ atHead: AbstractValue
+    ) {
+        let isNarrow = instruction.opcode.type.size == 4
+        let isBounded = isNarrow ? atHead.low.umax < .max || atHead.low.smax < .max : atHead.wide.umax < .max
+        guard !isBounded, instruction.opcode.operation != .rsh else { return }
+        let amount = isNarrow ? UInt64(step.low.umin) : step.wide.umin
+        guard isNarrow ? step.low.isConstant : step.wide.isConstant else { return }
+        let sign = instruction.opcode.operation == .sub ? 0 &- amount : amount
+        steps.append((head, instruction.rd, sign, isNarrow))
+    }
+
+    /// Per block that is the head of a loop whose trips are known: what advances with it, for a second run.
+    var inductions: [Int: LoopInductions] {
+        var result: [Int: LoopInductions] = [:]
+        for place in steps where trips[place.head] != Self.unbounded {
+            let latches = Set(forest.latches(place.head).map { Int(forest.block[$0]) })
+            result[Int(forest.block[place.head]), default: LoopInductions(variables: [], latches: latches)].variables
+                .append(
+                    InductionVariable(
+                        register: place.register, step: place.step, trips: trips[place.head],
+                        isNarrow: place.isNarrow))
+        }
+        return result
     }
 
     /// How often a loop can go round whose counter has these values at the head and before it is changed.

@@ -1,6 +1,6 @@
 /// The words that abstract values are about. Eight bits are for tests, which try every case.
-protocol MachineWord: FixedWidthInteger, UnsignedInteger, BitwiseCopyable {
-    associatedtype Signed: FixedWidthInteger, SignedInteger, BitwiseCopyable
+protocol MachineWord: FixedWidthInteger, UnsignedInteger, Sendable, BitwiseCopyable {
+    associatedtype Signed: FixedWidthInteger, SignedInteger, Sendable, BitwiseCopyable
 }
 
 extension UInt8: MachineWord { typealias Signed = Int8 }
@@ -12,7 +12,7 @@ extension UInt64: MachineWord { typealias Signed = Int64 }
 ///
 /// The set is never empty, and an operation's result contains every number that the operation gives for members of
 /// its operands: that is what *sound* means, and `NumericTests` tries it.
-struct Numeric<Word: MachineWord>: Hashable, BitwiseCopyable {
+struct Numeric<Word: MachineWord>: Hashable, Sendable, BitwiseCopyable {
     typealias Signed = Word.Signed
 
     var umin: Word
