@@ -66,6 +66,11 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "SCodeIRTests", dependencies: ["SCodeIR", "SCodeTestSupport"], swiftSettings: strict),
+        // What the fuzzers of the package in Fuzz/ check; the tests replay it.
+        .target(
+            name: "SCodeFuzzing", dependencies: ["SCode"], path: "Fuzz/SCodeFuzzing", swiftSettings: strict),
+        .testTarget(
+            name: "FuzzReplayTests", dependencies: ["SCode", "SCodeFuzzing"], swiftSettings: strict),
         .testTarget(
             name: "SCodeSyntaxTests",
             dependencies: ["SCodeIR", "SCodeSyntax", "SCodeVerifier", "SCodeTestSupport"],

@@ -175,7 +175,8 @@ public final class Fragment {
 
     /// Runs the fragment, and whatever it calls, in the calling thread.
     /// - Parameters:
-    ///   - arguments: for the first parameters; the others hold their defaults, or zero.
+    ///   - arguments: for the first parameters, of which the acceptor supplies `suppliedArguments`; the others hold
+    ///     their defaults, or zero.
     ///   - budget: backward jumps and sub-fragment calls that the whole chain may make; nil: the acceptor's.
     public func invoke(arguments: [UInt64] = [], budget: UInt64? = nil) -> Invocation {
         // A host function may come back to the fragment that called it: that run has a context of its own.
@@ -203,10 +204,12 @@ public final class Fragment {
                 }
             }
         }
+        // The verifier counts on it that parameters beyond those that the acceptor supplies hold their defaults.
+        let count = min(arguments.count, code.acceptor.suppliedArguments)
         var words = instance.pointee.arguments
         return withUnsafeMutablePointer(to: &words) {
             $0.withMemoryRebound(to: UInt64.self, capacity: Int(SCODE_ARGUMENT_LIMIT)) { words in
-                for (index, parameter) in code.code.parameters.enumerated() where index < arguments.count {
+                for (index, parameter) in code.code.parameters.enumerated() where index < count {
                     words[index] = parameter.type.canonical(arguments[index])
                 }
                 return enter(context, words)

@@ -294,13 +294,13 @@ public struct Opcode: Hashable, Sendable, BitwiseCopyable {
         return names
     }()
 
-    /// Per operation, type, source type and form: whether the table has it, as one look-up. See `isKnown`.
-    private static let known: [Bool] = {
-        var known = [Bool](repeating: false, count: Operation.allCases.count << 10)
-        for opcode in all { known[opcode.denseIndex] = true }
-        known[Opcode(.macro).denseIndex] = true
-        return known
+    /// The number of each opcode in a module, by `denseIndex`; `noNumber` where the table has none.
+    private static let moduleNumbers: [UInt16] = {
+        var numbers = [UInt16](repeating: noNumber, count: Operation.allCases.count << 10)
+        for (number, opcode) in numbered.enumerated() { numbers[opcode.denseIndex] = UInt16(number) }
+        return numbers
     }()
+    private static let noNumber = UInt16.max
 
     /// A small number, different for each combination.
     private var denseIndex: Int {
@@ -309,7 +309,17 @@ public struct Opcode: Hashable, Sendable, BitwiseCopyable {
     }
 
     /// `isDefined`, looked up instead of worked out.
-    public var isKnown: Bool { Opcode.known[denseIndex] }
+    public var isKnown: Bool { Opcode.moduleNumbers[denseIndex] != Opcode.noNumber }
+
+    /// The opcodes by their number in a module. The order is part of the format: a test pins it, and whoever
+    /// changes it makes a new version.
+    static let numbered: [Opcode] = all + [Opcode(.macro)]
+
+    /// Its place in `numbered`; nil when the table does not have it.
+    var number: Int? {
+        let number = Opcode.moduleNumbers[denseIndex]
+        return number == Opcode.noNumber ? nil : Int(number)
+    }
 
     /// The same operation with an immediate as its last source, if the table has it: `addu` gives `addui`.
     public var withImmediate: Opcode? {

@@ -169,17 +169,6 @@ public struct Program: Hashable, Sendable {
         self.fragments = fragments
         self.sourceFiles = sourceFiles
     }
-
-    /// The same program without source positions, for comparing meaning.
-    public var withoutPositions: Program {
-        var copy = self
-        copy.sourceFiles = []
-        for index in copy.fragments.indices {
-            copy.fragments[index].sourceRanges = []
-            copy.fragments[index].range = .none
-        }
-        return copy
-    }
 }
 
 /// Limits that hold for every program, whoever the acceptor is. They bound the work of each stage.
@@ -205,6 +194,8 @@ public enum ProgramLimits {
     /// Jump tables of one fragment.
     public static let tables = 1 << 16
     public static let nameLength = 255
+    /// Bytes of the name of a source file: as long as Linux lets paths be.
+    public static let sourceFileNameLength = 4096
 }
 
 extension HostDeclaration {

@@ -136,7 +136,8 @@ struct StructuralRules {
                     .labels, at: nil, "label '\(label.name)' stands after the last instruction",
                     "put an instruction behind it")
             }
-            if !places.insert(label.name).inserted {
+            // A stripped program has labels without names.
+            if !label.name.isEmpty, !places.insert(label.name).inserted {
                 report(.labels, at: nil, "label '\(label.name)' is placed twice")
             }
         }
