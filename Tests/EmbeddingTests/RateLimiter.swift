@@ -92,10 +92,9 @@ let policy = """
 
     host now(): ul
 
-    const weights = 8 * sizeof(us)
-    region table: physical ro, weights
+    region weights: physical ro, 8 * sizeof(us)
 
-    fragment admit(size: ul, prices: p = table) {
+    fragment admit(size: ul, prices: p = weights) {
         register priority = r11
         lshul   offset, priority, 1             // 0 to 14, as the acceptor promises
         ldus    price, prices, offset
