@@ -46,7 +46,7 @@ public enum OperandKind: Sendable {
 }
 
 /// The operand lists that instructions share.
-public enum OperandShape: Sendable {
+@frozen public enum OperandShape: Sendable, BitwiseCopyable {
     case binary, unary, constant, convert, load, store, fetch, compareExchange, branch, jump, jumpTable
     case call, `return`, hostCall, macro
 
@@ -75,7 +75,7 @@ public enum OperandShape: Sendable {
     }
 
     /// Whether it reads or writes memory at `rs1` plus an offset.
-    public var isAccess: Bool {
+    @inlinable public var isAccess: Bool {
         switch self {
         case .load, .store, .fetch, .compareExchange: true
         case .binary, .unary, .constant, .convert, .branch, .jump, .jumpTable, .call, .return, .hostCall, .macro:
@@ -84,13 +84,50 @@ public enum OperandShape: Sendable {
     }
 
     /// Whether its operands stand in a `MacroCall`.
-    public var isExpanded: Bool { self == .macro || self == .hostCall }
+    @inlinable public var isExpanded: Bool { self == .macro || self == .hostCall }
+}
+
+/// The fields of an instruction that mean something, and how: one for each `OperandKind`.
+public struct OperandFields: OptionSet, Sendable, BitwiseCopyable {
+    public let rawValue: UInt16
+    @inlinable public init(rawValue: UInt16) { self.rawValue = rawValue }
+
+    public static let destination = OperandFields(rawValue: 1)
+    public static let value = OperandFields(rawValue: 2)
+    public static let exchanged = OperandFields(rawValue: 4)
+    public static let source = OperandFields(rawValue: 8)
+    public static let source2 = OperandFields(rawValue: 16)
+    public static let immediate = OperandFields(rawValue: 32)
+    public static let symbol = OperandFields(rawValue: 64)
+    public static let label = OperandFields(rawValue: 128)
+    public static let table = OperandFields(rawValue: 256)
+    public static let procedure = OperandFields(rawValue: 512)
+
+    /// `rd` is written; is read.
+    public static let writesRd: OperandFields = [.destination, .exchanged]
+    public static let readsRd: OperandFields = [.value, .exchanged]
+    public static let index: OperandFields = [.symbol, .label, .table, .procedure]
+
+    init(_ kind: OperandKind) {
+        switch kind {
+        case .destination: self = .destination
+        case .value: self = .value
+        case .exchanged: self = .exchanged
+        case .source: self = .source
+        case .source2: self = .source2
+        case .immediate: self = .immediate
+        case .symbol: self = .symbol
+        case .label: self = .label
+        case .table: self = .table
+        case .procedure: self = .procedure
+        }
+    }
 }
 
 /// What an instruction may do besides computing.
-public struct OpcodeEffects: OptionSet, Sendable {
+public struct OpcodeEffects: OptionSet, Sendable, BitwiseCopyable {
     public let rawValue: UInt8
-    public init(rawValue: UInt8) { self.rawValue = rawValue }
+    @inlinable public init(rawValue: UInt8) { self.rawValue = rawValue }
 
     /// May end the fragment with an abort.
     public static let canAbort = OpcodeEffects(rawValue: 1)
@@ -146,12 +183,39 @@ public struct Opcode: Hashable, Sendable, BitwiseCopyable {
     }
 
     public var row: OpcodeRow { Opcode.table[Int(operation.rawValue)] }
-    public var shape: OperandShape { row.shape }
+    @inlinable public var shape: OperandShape { Opcode.columns[columnIndex].shape }
     /// As the row says; arithmetic on floating-point numbers does not abort.
-    public var effects: OpcodeEffects {
-        row.shape == .binary && type.isFloat ? row.effects.subtracting(.canAbort) : row.effects
+    @inlinable public var effects: OpcodeEffects {
+        let effects = Opcode.columns[columnIndex].effects
+        return type.isFloat && shape == .binary ? effects.subtracting(.canAbort) : effects
     }
     public var operands: [OperandKind] { row.shape.operands(form) }
+    /// The same, as a set of the fields of `Instruction` that mean something.
+    @inlinable public var fields: OperandFields { Opcode.columns[columnIndex].fields }
+
+    /// What every stage asks for each instruction, worked out from the table once.
+    @usableFromInline struct Columns: BitwiseCopyable {
+        @usableFromInline let shape: OperandShape
+        @usableFromInline let effects: OpcodeEffects
+        @usableFromInline let fields: OperandFields
+    }
+
+    /// Per operation and form; never changed and never freed.
+    @usableFromInline nonisolated(unsafe) static let columns: UnsafePointer<Columns> = {
+        let columns = UnsafeMutablePointer<Columns>.allocate(capacity: table.count * 4)
+        for (number, row) in table.enumerated() {
+            for form in 0..<4 {
+                let operands = row.shape.operands(OperandForm(rawValue: UInt8(form)) ?? .register)
+                (columns + number * 4 + form).initialize(
+                    to: Columns(
+                        shape: row.shape, effects: row.effects,
+                        fields: operands.reduce(into: []) { $0.formUnion(OperandFields($1)) }))
+            }
+        }
+        return UnsafePointer(columns)
+    }()
+
+    @usableFromInline var columnIndex: Int { Int(operation.rawValue) << 2 | Int(form.rawValue) }
 
     /// Which kind of register an operand is.
     public func bank(_ operand: OperandKind) -> RegisterBank {
@@ -159,7 +223,7 @@ public struct Opcode: Hashable, Sendable, BitwiseCopyable {
         case .destination, .value, .exchanged: return type.isFloat ? .float : .integer
         case .source, .source2:
             // Addresses and offsets are integers, whatever is loaded or stored.
-            return sourceType.isFloat && !row.shape.isAccess ? .float : .integer
+            return sourceType.isFloat && !shape.isAccess ? .float : .integer
         case .immediate, .symbol, .label, .table, .procedure: return .integer
         }
     }
@@ -175,7 +239,7 @@ public struct Opcode: Hashable, Sendable, BitwiseCopyable {
     }
 
     /// Whether it writes memory.
-    public var isStore: Bool { row.shape.isAccess && operation != .load }
+    public var isStore: Bool { shape.isAccess && operation != .load }
 
     /// Whether the table has this combination of operation, type and form.
     public var isDefined: Bool {

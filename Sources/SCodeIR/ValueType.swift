@@ -24,7 +24,7 @@ public enum ValueType: UInt8, CaseIterable, Sendable, BitwiseCopyable {
     }
 
     /// Width in bytes: 1, 2, 4 or 8.
-    public var size: Int {
+    @inlinable public var size: Int {
         switch self {
         case .c, .uc: 1
         case .s, .us: 2
@@ -37,7 +37,7 @@ public enum ValueType: UInt8, CaseIterable, Sendable, BitwiseCopyable {
     public var bits: Int { size * 8 }
 
     /// Whether it is an integer type with a sign.
-    public var isSigned: Bool {
+    @inlinable public var isSigned: Bool {
         switch self {
         case .c, .s, .i, .l: true
         case .uc, .us, .u, .ul, .p, .f, .d: false
@@ -45,7 +45,7 @@ public enum ValueType: UInt8, CaseIterable, Sendable, BitwiseCopyable {
     }
 
     /// Whether values of the type live in floating-point registers.
-    public var isFloat: Bool { self == .f || self == .d }
+    @inlinable public var isFloat: Bool { self == .f || self == .d }
 
     /// The low bits of `value` as a register holds a value of this type.
     public func canonical(_ value: UInt64) -> UInt64 {

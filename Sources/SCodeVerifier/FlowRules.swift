@@ -115,6 +115,8 @@ struct FlowRules {
     private mutating func checkReads(
         _ instruction: Instruction, _ index: Int, _ block: Int, _ state: WrittenRegisters
     ) {
+        let reads = instruction.reads(code, macros)
+        if reads.subtracting(state.all) == [], reads.intersection(.floats) == [] { return }
         var missing: [(Register, ValueType)] = []
         instruction.forEachRead(code, macros) { register, type in
             if !state.canRead(register, type) { missing.append((register, type)) }

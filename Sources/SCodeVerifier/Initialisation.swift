@@ -130,17 +130,14 @@ struct Initialisation {
 
     /// The effect of one instruction.
     func step(_ instruction: Instruction, _ state: inout WrittenRegisters) {
-        switch instruction.opcode.shape {
-        case .binary, .unary, .constant, .convert, .load, .fetch, .compareExchange:
-            state.write(instruction.rd, instruction.opcode.type)
-        case .hostCall, .macro:
-            let index = Int(instruction.index)
-            for (operand, kind) in zip(code.macroCalls[index].operands, macros[index].operands) {
-                if case .register(let register) = operand, case .result(let type) = kind {
-                    state.write(register, type)
-                }
+        let fields = instruction.opcode.fields
+        if !fields.isDisjoint(with: .writesRd) { return state.write(instruction.rd, instruction.opcode.type) }
+        guard fields.isEmpty, instruction.opcode.shape.isExpanded else { return }
+        let index = Int(instruction.index)
+        for (operand, kind) in zip(code.macroCalls[index].operands, macros[index].operands) {
+            if case .register(let register) = operand, case .result(let type) = kind {
+                state.write(register, type)
             }
-        case .store, .branch, .jump, .jumpTable, .call, .return: break
         }
     }
 }

@@ -51,7 +51,8 @@ struct ProcedureRules {
 
     /// Whether procedures stand one behind the other, and each has an instruction.
     private mutating func checkPlaces() -> Bool {
-        var names = Set(code.labels.map(\.name))
+        // A stripped module has no names that could clash.
+        var names = Set(code.labels.map(\.name).filter { !$0.isEmpty })
         var last = 0
         for procedure in code.procedures {
             let start = Int(procedure.start)
@@ -64,7 +65,7 @@ struct ProcedureRules {
                         ? "a fragment begins with its body, not with procedure '\(procedure.name)'"
                         : "procedure '\(procedure.name)' begins where another one does, or before")
             }
-            if !names.insert(procedure.name).inserted {
+            if !procedure.name.isEmpty, !names.insert(procedure.name).inserted {
                 report(code.range, "'\(procedure.name)' names two places")
             }
             last = start

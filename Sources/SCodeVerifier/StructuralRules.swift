@@ -200,56 +200,48 @@ struct StructuralRules {
             checkMacro(instruction, at: index)
             return
         }
-        checkUnusedFields(instruction, at: index)
-        for operand in opcode.operands {
-            switch operand {
-            case .destination, .exchanged:
-                checkRegister(instruction.rd, operand, opcode, at: index)
-                checkWritable(instruction.rd, at: index)
-            case .value:
-                checkRegister(instruction.rd, operand, opcode, at: index)
-            case .source:
-                checkRegister(instruction.rs1, operand, opcode, at: index)
-            case .source2:
-                checkRegister(instruction.rs2, operand, opcode, at: index)
-            case .immediate:
-                checkImmediate(instruction, at: index)
-            case .symbol:
-                if Int(instruction.index) >= regions.count {
-                    report(.operands, at: index, "region \(instruction.index) is not declared")
-                }
-            case .label:
-                if Int(instruction.index) >= code.labels.count {
-                    report(.labels, at: index, "jumps to a label that is placed nowhere")
-                }
-            case .table:
-                if Int(instruction.index) >= code.tables.count {
-                    report(.labels, at: index, "jumps through a table that is not declared")
-                }
-            case .procedure:
-                if Int(instruction.index) >= code.procedures.count {
-                    report(.labels, at: index, "calls a procedure that is not there")
-                }
-            }
+        let fields = opcode.fields
+        checkUnusedFields(instruction, fields, at: index)
+        if fields.contains(.destination) || fields.contains(.exchanged) {
+            checkRegister(instruction.rd, .destination, opcode, at: index)
+            checkWritable(instruction.rd, at: index)
+        }
+        if fields.contains(.value) { checkRegister(instruction.rd, .value, opcode, at: index) }
+        if fields.contains(.source) { checkRegister(instruction.rs1, .source, opcode, at: index) }
+        if fields.contains(.source2) { checkRegister(instruction.rs2, .source2, opcode, at: index) }
+        if fields.contains(.immediate) { checkImmediate(instruction, at: index) }
+        if !fields.isDisjoint(with: .index) { checkIndex(instruction, fields, at: index) }
+    }
+
+    /// What is named by its place in a list is there.
+    private mutating func checkIndex(_ instruction: Instruction, _ fields: OperandFields, at index: Int) {
+        let number = Int(instruction.index)
+        if fields.contains(.label), number >= code.labels.count {
+            report(.labels, at: index, "jumps to a label that is placed nowhere")
+        }
+        if fields.contains(.table), number >= code.tables.count {
+            report(.labels, at: index, "jumps through a table that is not declared")
+        }
+        if fields.contains(.procedure), number >= code.procedures.count {
+            report(.labels, at: index, "calls a procedure that is not there")
+        }
+        if fields.contains(.symbol), number >= regions.count {
+            report(.operands, at: index, "region \(instruction.index) is not declared")
         }
     }
 
     /// Fields that the opcode does not use are zero: no operand hides, and equal meaning is equal bytes.
-    private mutating func checkUnusedFields(_ instruction: Instruction, at index: Int) {
-        var expected = Instruction(instruction.opcode)
-        for operand in instruction.opcode.operands {
-            switch operand {
-            case .destination, .value, .exchanged: expected.rd = instruction.rd
-            case .source: expected.rs1 = instruction.rs1
-            case .source2: expected.rs2 = instruction.rs2
-            case .immediate: expected.immediate = instruction.immediate
-            case .symbol:
-                expected.index = instruction.index
-                expected.immediate = instruction.immediate
-            case .label, .table, .procedure: expected.index = instruction.index
-            }
-        }
-        if expected != instruction {
+    private mutating func checkUnusedFields(
+        _ instruction: Instruction, _ fields: OperandFields, at index: Int
+    ) {
+        let usesRd = !fields.isDisjoint(with: [.destination, .value, .exchanged])
+        let isClean =
+            (usesRd || instruction.rd.number == 0)
+            && (fields.contains(.source) || instruction.rs1.number == 0)
+            && (fields.contains(.source2) || instruction.rs2.number == 0)
+            && (!fields.isDisjoint(with: .index) || instruction.index == 0)
+            && (!fields.isDisjoint(with: [.immediate, .symbol]) || instruction.immediate == 0)
+        if !isClean {
             report(
                 .operands, at: index, "'\(instruction.opcode.mnemonic)' has an operand that it does not take")
         }

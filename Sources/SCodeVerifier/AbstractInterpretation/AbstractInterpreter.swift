@@ -17,6 +17,8 @@ struct AbstractInterpreter: ~Copyable {
     private(set) var states: BlockStates
     let values: RegisterValues
     private let ends: UnsafeMutablePointer<ComparedEnds>
+    /// Whether there is anything to widen.
+    private var hasLoops = false
     /// Per block: its place in `flow.order`.
     private var rank: [Int32]
     /// Per block: whether some edge leads back to it, so that its state may go round.
@@ -69,10 +71,12 @@ struct AbstractInterpreter: ~Copyable {
         for block in flow.order {
             for successor in flow.successors(Int(block)) where rank[Int(successor)] <= rank[Int(block)] {
                 isWideningPoint[Int(successor)] = true
+                hasLoops = true
             }
         }
         for procedure in code.procedures {
             isWideningPoint[Int(flow.blockOfInstruction[Int(procedure.start)])] = true
+            hasLoops = true
         }
     }
 
@@ -119,11 +123,12 @@ struct AbstractInterpreter: ~Copyable {
         let isRegister = branch.opcode.form == .register && !branch.opcode.type.isFloat
         let left = values[branch.rs1]
         let right = values[branch.rs2]
-        if values.assume(branch, isTaken: true, regions: regions, ends: ends) { propagate(from: block, to: target) }
+        if hasLoops { values.noteEnds(branch, ends) }
+        if values.assume(branch, isTaken: true, regions: regions) { propagate(from: block, to: target) }
         if !branch.opcode.type.isFloat { values[branch.rs1] = left }
         if isRegister { values[branch.rs2] = right }
         guard block + 1 < flow.codeBlockCount else { return }
-        if values.assume(branch, isTaken: false, regions: regions, ends: ends) { propagate(from: block, to: block + 1) }
+        if values.assume(branch, isTaken: false, regions: regions) { propagate(from: block, to: block + 1) }
     }
 
     /// To the procedure, and behind the call with what is known of its exit.
@@ -158,7 +163,7 @@ struct AbstractInterpreter: ~Copyable {
         }
         let visits = Int(visits[block])
         let ends = ends
-        let widens = visits >= (isWideningPoint[block] ? AbstractValue.firstVisit : AbstractValue.lastVisit)
+        let widens = isWideningPoint[block] || visits >= AbstractValue.lastVisit
         let changed = states.join(block, values) { register, old, joined in
             widens
                 ? AbstractValue.widened(from: old, to: joined, visits: visits, ends: ends[register]) : joined

@@ -24,7 +24,7 @@ struct BlockStates: ~Copyable {
     init(live: [RegisterSet]) {
         kept = live.map { UInt32(truncatingIfNeeded: $0.rawValue) }
         places = Array(repeating: Place.none, count: live.count)
-        capacity = 64
+        capacity = min(Self.limit, max(64, kept.reduce(0) { $0 + $1.nonzeroBitCount }))
         storage = .allocate(capacity: capacity)
     }
 

@@ -36,17 +36,13 @@ extension Relation {
 
 extension RegisterValues {
     /// Takes in that a branch was taken, or was not. False: it cannot be.
-    func assume(
-        _ instruction: Instruction, isTaken: Bool, regions: [Region], ends: UnsafeMutablePointer<ComparedEnds>
-    ) -> Bool {
+    func assume(_ instruction: Instruction, isTaken: Bool, regions: [Region]) -> Bool {
         let opcode = instruction.opcode
         guard !opcode.type.isFloat else { return true }
         let relation = isTaken ? Relation(opcode.operation) : Relation(opcode.operation).inverted
         var left = self[instruction.rs1]
         var right = second(instruction)
         let isRegister = opcode.form == .register
-        note(instruction.rs1, relation, right, opcode, ends)
-        if isRegister { note(instruction.rs2, relation.swapped, left, opcode, ends) }
         let isPossible: Bool
         if opcode.type.size == 4 {
             var (a, b) = (left.low, right.low)
@@ -66,6 +62,20 @@ extension RegisterValues {
             if isRegister, instruction.rs2 != instruction.rs1 { self[instruction.rs2] = right }
         }
         return isPossible
+    }
+
+    /// Remembers where a branch ends the values of its registers, whichever way it goes.
+    func noteEnds(_ instruction: Instruction, _ ends: UnsafeMutablePointer<ComparedEnds>) {
+        let opcode = instruction.opcode
+        guard !opcode.type.isFloat else { return }
+        let relation = Relation(opcode.operation)
+        let right = second(instruction)
+        note(instruction.rs1, relation, right, opcode, ends)
+        note(instruction.rs1, relation.inverted, right, opcode, ends)
+        guard opcode.form == .register else { return }
+        let left = self[instruction.rs1]
+        note(instruction.rs2, relation.swapped, left, opcode, ends)
+        note(instruction.rs2, relation.swapped.inverted, left, opcode, ends)
     }
 
     /// Whether two addresses in one region compare as their offsets do. Equality always does. For order, no address

@@ -31,9 +31,8 @@ extension AbstractValue {
         return AbstractValue(wide: wide, lowMin: low, lowMax: high, region: joined.region)
     }
 
-    /// A block's state changes so often before it is widened, before ends that still move go to the extremes, and
-    /// before everything is forgotten.
-    static let firstVisit = 2
-    static let extremeVisit = 7
-    static let lastVisit = 12
+    /// A block's state changes so often before ends that still move go to the extremes, and before everything is
+    /// forgotten. To where comparisons end a value it goes at once.
+    static let extremeVisit = 3
+    static let lastVisit = 8
 }
