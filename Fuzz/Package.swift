@@ -8,7 +8,10 @@ let package = Package(
     dependencies: [.package(name: "scode", path: "..")],
     targets: [
         .target(
-            name: "SCodeFuzzing", dependencies: [.product(name: "SCode", package: "scode")],
+            name: "SCodeFuzzing",
+            dependencies: [
+                .product(name: "SCode", package: "scode"), .product(name: "SCodeAcceptors", package: "scode"),
+            ],
             path: "SCodeFuzzing"),
         // Declares what the targets call of libFuzzer.
         .systemLibrary(name: "CLibFuzzer", path: "CLibFuzzer"),

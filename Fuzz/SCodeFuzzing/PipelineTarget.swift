@@ -1,4 +1,5 @@
 import SCode
+import SCodeAcceptors
 
 /// What the verifier lets through runs alike on both engines, and touches nothing that it was not given.
 func checkPipeline(_ input: UnsafeRawBufferPointer) throws(Finding) {

@@ -1,4 +1,5 @@
 import SCode
+import SCodeAcceptors
 
 /// Text is refused, or read, printed, formatted and encoded without changing its meaning.
 func checkText(_ input: UnsafeRawBufferPointer) throws(Finding) {

@@ -14,8 +14,7 @@ public enum InstallFailure: Error, Sendable, Hashable {
     case regionTooSmall(String), regionReadOnly(String)
     /// A region's addresses wrap around, overlap another's, or lie where the address space translates.
     case regionMisplaced(String)
-    /// The fragment has atomic operations, and the region's memory is not as aligned as the addresses at which it
-    /// is seen: they must be equal modulo 8.
+    /// The fragment has atomic operations, and the region's address or memory is no multiple of 8.
     case regionMisaligned(String)
     /// A virtual region needs an address space; another kind needs host memory, and must not be given one.
     case regionKind(String)
@@ -140,6 +139,9 @@ public final class Fragment {
             case nil: break
             }
         }
+        for (index, register) in code.acceptor.entryRegisters.enumerated() {
+            setArgument(code.code.parameters.count + index, register.range?.lowerBound ?? 0)
+        }
         if hostCalls.contains(where: { $0 != nil }) {
             let records = UnsafeMutablePointer<scode_host_function>.allocate(capacity: hostCalls.count)
             for (index, call) in hostCalls.enumerated() {
@@ -156,9 +158,16 @@ public final class Fragment {
     }
 
     /// Sets what a register of `acceptor.entryRegisters` holds whenever the fragment is entered.
-    public func setEntryRegister(_ index: Int, _ value: UInt64) {
-        guard code.acceptor.entryRegisters.indices.contains(index) else { return }
+    /// - Returns: false, and nothing is changed, when there is no such register or the acceptor promises that it does
+    ///   not hold this value.
+    @discardableResult
+    public func setEntryRegister(_ index: Int, _ value: UInt64) -> Bool {
+        guard code.acceptor.entryRegisters.indices.contains(index) else { return false }
+        let register = code.acceptor.entryRegisters[index]
+        let value = register.type.canonical(value)
+        guard register.range?.contains(value) ?? true else { return false }
         setArgument(code.code.parameters.count + index, value)
+        return true
     }
 
     /// Puts a fragment into a slot of the jump table, or empties it. Both must use the same engine.

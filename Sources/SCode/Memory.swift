@@ -91,8 +91,8 @@ extension RegionBinding {
             delta: host.map { UInt64(UInt(bitPattern: $0)) &- base } ?? 0)
     }
 
-    /// Holds bindings against what a program declares. With atomic operations, what is aligned for the fragment
-    /// must be aligned for the processor.
+    /// Holds bindings against what a program declares. With atomic operations, what is aligned in the region is
+    /// aligned for the fragment and for the processor.
     static func check(
         _ bindings: [RegionBinding], against regions: [Region], space: AddressSpace?, hasAtomics: Bool
     ) throws(InstallFailure) {
@@ -105,14 +105,16 @@ extension RegionBinding {
             } else {
                 guard binding.host != nil else { throw .regionKind(region.name) }
             }
-            if hasAtomics, let host = binding.host, (UInt64(UInt(bitPattern: host)) &- binding.base) % 8 != 0
-            {
-                throw .regionMisaligned(region.name)
+            if hasAtomics {
+                let host = binding.host.map { UInt64(UInt(bitPattern: $0)) } ?? 0
+                if host % 8 != 0 || binding.base % 8 != 0 { throw .regionMisaligned(region.name) }
             }
             if binding.size < region.size { throw .regionTooSmall(region.name) }
             if region.isWritable, !binding.isWritable { throw .regionReadOnly(region.name) }
             guard region.size <= UInt64.max - binding.base else { throw .regionMisplaced(region.name) }
             let end = binding.base + region.size
+            // Addresses compare as their offsets do: the verifier counts on it.
+            if end > 1 << 63 { throw .regionMisplaced(region.name) }
             if region.policy == .virtual {
                 if end > 1 << 32 { throw .regionMisplaced(region.name) }
                 continue

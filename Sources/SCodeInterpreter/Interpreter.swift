@@ -296,6 +296,9 @@ public struct Interpreter {
                 registers: observedAtLeave(frame, index))
         case .refuse:
             return Leave(exit: .refuse, instance: instance, registers: observedAtLeave(frame, index))
+        case .abort, .template:
+            // Templates are gone before anything is executed.
+            throw Fault(reason: .policy)
         case .subSchedule:
             let slot = values.first ?? 0
             if slot >= instance.pointee.slot_count { throw Fault(reason: .noSuchSlot) }

@@ -10,16 +10,22 @@ struct FlowRules {
     let macros: [MacroInstruction]
     let procedures: ProcedureFacts
     let flow: ControlFlow
+    /// Per instruction: the provider's, when the acceptor has put in code of its own.
+    private let origin: [UInt32]?
     private(set) var diagnostics: [Diagnostic] = []
     private var initialised: [RegisterSet]
     private var doubles: [RegisterSet]
 
-    init(code: FragmentCode, regions: [Region], acceptor: Acceptor, structure: StructuralRules) {
+    init(
+        code: FragmentCode, regions: [Region], acceptor: Acceptor, macros: [MacroInstruction],
+        procedures: ProcedureFacts, origin: [UInt32]?
+    ) {
         self.code = code
         self.regions = regions
         self.acceptor = acceptor
-        macros = structure.macros
-        procedures = structure.procedures
+        self.macros = macros
+        self.procedures = procedures
+        self.origin = origin
         flow = ControlFlow(code, macros: macros)
         initialised = Array(repeating: .all, count: code.instructions.count)
         doubles = Array(repeating: .floats, count: code.instructions.count)
@@ -33,7 +39,9 @@ struct FlowRules {
         let liveness = Liveness(code, macros, flow)
         var interpreter = AbstractInterpreter(code, regions, macros, procedures, flow, liveness)
         interpreter.run(entry: entryValues)
-        let backward = code.backwardJumps()
+        let backward =
+            acceptor.guards.chargesBudget
+            ? code.backwardJumps() : Array(repeating: false, count: code.instructions.count)
         var bounds = self.bounds(interpreter, backward)
         let inductions = bounds.inductions
         if !inductions.isEmpty {
@@ -47,7 +55,7 @@ struct FlowRules {
         return VerifiedFragment(
             code: code, regions: regions, acceptor: acceptor, flow: flow, macros: macros, procedures: procedures,
             initialised: initialised, doubles: doubles, liveBefore: liveness.before, accesses: interpreter.accesses,
-            isSafe: interpreter.isSafe, backward: backward, bounds: bounds,
+            isSafe: interpreter.isSafe, backward: backward, bounds: bounds, origin: origin,
             states: keepsStates ? KnownValues(interpreter.takeStates()) : nil)
     }
 
@@ -60,7 +68,9 @@ struct FlowRules {
 
     /// What the registers hold when the fragment is entered.
     private var entryValues: [(register: Register, value: AbstractValue)] {
-        var values = acceptor.entryRegisters.map { ($0.register, AbstractValue(unknownOf: $0.type)) }
+        var values = acceptor.entryRegisters.map { entry in
+            (entry.register, entry.range.map { AbstractValue(Numeric($0)) } ?? AbstractValue(unknownOf: entry.type))
+        }
         for (index, parameter) in code.parameters.enumerated() {
             var value = AbstractValue(unknownOf: parameter.type)
             // A default is certain only where the caller never passes an argument of his own.

@@ -22,7 +22,9 @@ public enum AccessFact: Hashable, Sendable, BitwiseCopyable {
 
 /// A fragment that obeys every rule, with what was learned on the way. Only the verifier makes one.
 public final class VerifiedFragment: Sendable {
+    /// What is executed: the provider's code, and what the acceptor has put in.
     public let code: FragmentCode
+    /// The program's regions, then the acceptor's.
     public let regions: [Region]
     public let acceptor: Acceptor
     public let flow: ControlFlow
@@ -57,12 +59,14 @@ public final class VerifiedFragment: Sendable {
     public let worstCase: UInt64?
     /// What is known of every value, when the verifier was asked to keep it.
     public let knownValues: KnownValues?
+    /// Per instruction of `code`: the provider's instruction that it serves; nil when `code` is the provider's own.
+    public let origin: [UInt32]?
 
     init(
         code: FragmentCode, regions: [Region], acceptor: Acceptor, flow: ControlFlow,
         macros: [MacroInstruction], procedures: ProcedureFacts, initialised: [RegisterSet],
         doubles: [RegisterSet], liveBefore: [RegisterSet], accesses: [AccessFact], isSafe: [Bool],
-        backward: [Bool], bounds: LoopBounds, states: KnownValues?
+        backward: [Bool], bounds: LoopBounds, origin: [UInt32]?, states: KnownValues?
     ) {
         self.code = code
         self.regions = regions
@@ -83,6 +87,7 @@ public final class VerifiedFragment: Sendable {
         costs = bounds.costs
         worstCase = bounds.worstCase
         knownValues = states
+        self.origin = origin
     }
 
     /// The same fragment with other facts. Tests of the engines force facts that they answer for themselves.
@@ -107,6 +112,7 @@ public final class VerifiedFragment: Sendable {
         costs = other.costs
         worstCase = other.worstCase
         knownValues = other.knownValues
+        origin = other.origin
     }
 
     /// Words that an invocation passes: one per parameter, then one per entry register.

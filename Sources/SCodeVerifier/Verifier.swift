@@ -21,15 +21,8 @@ public enum Verifier {
         checkWhole(program, acceptor, &diagnostics)
         var fragments: [VerifiedFragment] = []
         for (index, code) in program.fragments.enumerated() {
-            var structure = StructuralRules(code: code, program: program, acceptor: acceptor)
-            structure.check(isComplete: !incomplete.contains(index))
-            diagnostics += structure.diagnostics
-            guard structure.diagnostics.isEmpty, !incomplete.contains(index) else { continue }
-
-            var flow = FlowRules(
-                code: code, regions: program.regions, acceptor: acceptor, structure: structure)
-            let fragment = flow.check(keepsStates: keepsStates)
-            diagnostics += flow.diagnostics
+            let fragment = verify(
+                code, program, acceptor, isComplete: !incomplete.contains(index), keepsStates, &diagnostics)
             if let fragment { fragments.append(fragment) }
         }
         if program.fragments.isEmpty, incomplete.isEmpty {
@@ -46,6 +39,40 @@ public enum Verifier {
         return (verified, diagnostics)
     }
 
+    /// One fragment: the structural rules, the acceptor's own code put in, then the rules that follow values.
+    private static func verify(
+        _ code: FragmentCode, _ program: Program, _ acceptor: Acceptor, isComplete: Bool, _ keepsStates: Bool,
+        _ diagnostics: inout [Diagnostic]
+    ) -> VerifiedFragment? {
+        var structure = StructuralRules(code: code, program: program, acceptor: acceptor)
+        structure.check(isComplete: isComplete)
+        diagnostics += structure.diagnostics
+        guard structure.diagnostics.isEmpty, isComplete else { return nil }
+        let regions = program.regions + acceptor.regions
+        var flow: FlowRules
+        if Expansion.isNeeded(structure.macros, acceptor) {
+            var expansion = Expansion(code, structure.macros, acceptor, programRegions: program.regions.count)
+            expansion.run()
+            diagnostics += expansion.diagnostics
+            guard expansion.diagnostics.isEmpty else { return nil }
+            // The same procedures, further apart; what they write includes scratch registers.
+            var procedures = ProcedureRules(code: expansion.code, macros: expansion.macros)
+            procedures.check()
+            diagnostics += procedures.diagnostics
+            guard procedures.diagnostics.isEmpty else { return nil }
+            flow = FlowRules(
+                code: expansion.code, regions: regions, acceptor: acceptor, macros: expansion.macros,
+                procedures: procedures.facts, origin: expansion.origin)
+        } else {
+            flow = FlowRules(
+                code: code, regions: regions, acceptor: acceptor, macros: structure.macros,
+                procedures: structure.procedures, origin: nil)
+        }
+        let fragment = flow.check(keepsStates: keepsStates)
+        diagnostics += flow.diagnostics
+        return fragment
+    }
+
     /// What concerns no fragment in particular: V7, V10, V13 and V14.
     private static func checkWhole(
         _ program: Program, _ acceptor: Acceptor, _ diagnostics: inout [Diagnostic]
@@ -59,8 +86,12 @@ public enum Verifier {
                 "acceptor '\(acceptor.name)' has \(acceptor.entryRegisters.count) entry registers; \(Acceptor.entryRegisterLimit) are allowed"
             )
         }
-        if program.regions.count > ProgramLimits.regions {
-            report(.limits, "\(program.regions.count) regions; \(ProgramLimits.regions) are allowed")
+        let regionLimit = max(0, ProgramLimits.regions - acceptor.regions.count)
+        if program.regions.count > regionLimit {
+            report(.limits, "\(program.regions.count) regions; \(regionLimit) are allowed")
+        }
+        if acceptor.scratch.intersection(acceptor.registers) != [] {
+            report(.limits, "acceptor '\(acceptor.name)' maps registers that it keeps for its own code")
         }
         if program.hostFunctions.count > ProgramLimits.hostFunctions {
             report(

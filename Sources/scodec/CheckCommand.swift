@@ -7,6 +7,8 @@ struct Check: ParsableCommand {
 
     @OptionGroup var source: SourceOptions
     @Flag(help: "Print the result as JSON.") var json = false
+    @Flag(help: "Say of each load, store, backward jump and call what is proved, and what is guarded at what cost.")
+    var explain = false
 
     func run() throws {
         let input = try Source(source.file)
@@ -14,7 +16,15 @@ struct Check: ParsableCommand {
             try dump(stage, input, source.acceptor)
             return
         }
-        let verified = try input.verify(source.acceptor)
+        let verified = try input.verify(source.acceptor, keepsStates: explain)
+        if explain {
+            let explanations = verified.fragments.map { Explanation($0) }
+            Terminal.write(
+                json
+                    ? "{\"acceptor\":\"\(verified.acceptor.name)\",\"fragments\":[\(explanations.map(\.json).joined(separator: ","))]}\n"
+                    : explanations.map { $0.listing(input.text) }.joined(separator: "\n"))
+            return
+        }
         if json {
             let fragments = verified.fragments.map {
                 "{\"name\":\(quoted($0.code.name)),\"instructions\":\($0.code.instructions.count),\"guardedAccesses\":\($0.guardedAccesses)}"
@@ -33,7 +43,7 @@ struct Check: ParsableCommand {
 }
 
 /// A JSON string. Names have no control characters; the decoder and the parser see to that.
-private func quoted(_ name: String) -> String {
+func quoted(_ name: String) -> String {
     "\"" + name.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
 }
 

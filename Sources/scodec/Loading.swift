@@ -1,5 +1,6 @@
 import ArgumentParser
 import SCode
+import SCodeAcceptors
 
 /// The arguments that every command on a program takes.
 struct SourceOptions: ParsableArguments {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import SCode
+import SCodeAcceptors
 
 enum EngineChoice: String, CaseIterable, ExpressibleByArgument {
     case native, interpreter, both

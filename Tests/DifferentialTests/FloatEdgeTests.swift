@@ -198,4 +198,19 @@ import Testing
         #expect(exit == .accept(Double(count * (count + 1) / 2).bitPattern))
         #expect(host.load(fromByteOffset: 8, as: Double.self) == 1)
     }
+
+    /// A register that held a `d` and holds an `f` now shows the `f`, and nothing of what lies above it.
+    @Test(arguments: RegisterObservation.allKinds)
+    func halvesAreObservedAlone(observation: RegisterObservation) throws {
+        let code = FragmentCode(
+            [.ul, .d],
+            [
+                .op(.convert, .f, from: .d, rd: f(0), f(0)), .op(.div, rd: r(0), r(0), r(0)),
+                .accept(f(0), .f),
+            ])
+        let fragment = try BothEngines.verified(code)
+        let exit = try BothEngines.run(fragment, [0, (1.1).bitPattern], observing: observation).exit
+        guard case .abort(let abort) = exit else { return #expect(Bool(false), "it divided") }
+        #expect(abort.registers.values[32] == UInt64(Float(1.1).bitPattern))
+    }
 }

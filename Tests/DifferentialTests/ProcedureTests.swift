@@ -49,9 +49,10 @@ import Testing
         #expect(result.remainingBudget == 1)
     }
 
-    /// Two callers: what the first keeps is not even written when the second one calls.
-    @Test(arguments: RegisterObservation.allKinds)
-    func callersKeepDifferentRegisters(observation: RegisterObservation) throws {
+    /// Two callers: what the second keeps is not even written when the first one calls. The procedure that wants
+    /// all the registers is called by way of others.
+    @Test(arguments: RegisterObservation.allKinds, [1, 2, 3])
+    func callersKeepDifferentRegisters(observation: RegisterObservation, depth: Int) throws {
         // Enough registers in the procedure to want every machine register, and a call that ruins them all.
         var lines: [Line] = [
             .set(r(0), 5), .op(.call, to: 0),  // nothing but r0
@@ -60,7 +61,12 @@ import Testing
             .op(.convert, .ul, from: .d, rd: r(2), f(1)), .op(.add, rd: r(0), r(0), r(1)),
             .op(.add, rd: r(0), r(0), r(2)), .accept(r(0)),
         ]
-        let start = lines.count
+        var starts: [Int] = []
+        for level in 1..<depth {
+            starts.append(lines.count)
+            lines += [.op(.call, to: level), .op(.return)]
+        }
+        starts.append(lines.count)
         for number in 10..<30 { lines.append(.set(r(number), Int64(number))) }
         for number in 10..<30 {
             lines.append(.set(f(number), number: Double(number)))
@@ -72,7 +78,7 @@ import Testing
         }
         lines += [.op(.convert, .ul, from: .d, rd: r(11), f(10)), .op(.sub, rd: r(10), r(10), r(11))]
         lines += [.op(.add, rd: r(0), r(0), r(10)), .op(.return)]
-        let fragment = try BothEngines.verified(FragmentCode([], procedures: [start], lines))
+        let fragment = try BothEngines.verified(FragmentCode([], procedures: starts, lines))
         #expect(try BothEngines.run(fragment, observing: observation).exit == .accept(14))
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import SCodeAcceptors
 import SCodeIR
 import SCodeSyntax
 import SCodeVerifier

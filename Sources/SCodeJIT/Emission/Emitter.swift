@@ -180,6 +180,9 @@ struct Emitter: ~Copyable {
         case .label: assembler.bind(labels[Int(instruction.target)])
         case .accept: emitAccept(instruction)
         case .refuse: emitRefuse(instruction)
+        case .abort:
+            let abort = site(.abort(.policy), instruction)
+            assembler.jmp(abort)
         case .callSub: emitSubCall(instruction)
         case .hostArgument: emitHostArgument(instruction)
         case .callHost: emitHostCall(instruction)

@@ -86,6 +86,8 @@ extension Lowering {
         switch macro.expansion {
         case .accept: value(.accept, operands.first, macro.operands.first, 0, index)
         case .refuse: emit(.refuse, index)
+        // Templates are gone before anything is compiled.
+        case .abort, .template: emit(.abort, index)
         case .subSchedule: value(.callSub, operands.first, macro.operands.first, 0, index)
         case .hostCall:
             var argument: UInt32 = 0

@@ -117,7 +117,7 @@ extension VInstruction {
                 : OperandBanks(a: .integer, b: hasImmediate ? nil : .integer)
         case .constant, .provedAddress, .insideAddress, .guardAligned, .guardRegion, .guardPage, .load,
             .store,
-            .guardBudget, .guardEntry, .jump, .call, .return, .trap, .label, .accept, .refuse, .callSub,
+            .guardBudget, .guardEntry, .jump, .call, .return, .trap, .label, .accept, .refuse, .abort, .callSub,
             .hostArgument, .callHost:
             OperandBanks()
         }

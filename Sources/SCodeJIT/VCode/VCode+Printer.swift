@@ -51,6 +51,7 @@ extension VInstruction: CustomStringConvertible {
         case .label: return "L\(target):"
         case .accept: return "accept \(operand)"
         case .refuse: return "refuse"
+        case .abort: return "abort"
         case .callSub: return "call slot \(operand)"
         case .hostArgument: return "argument \(target) := \(operand)"
         case .callHost: return (flag ? "\(dst.name) := " : "") + "call host \(target)"

@@ -75,6 +75,8 @@ enum VOperation: UInt8, BitwiseCopyable {
     /// Leaves with value a or the immediate.
     case accept
     case refuse
+    /// Aborts: the acceptor's own code refused to go on.
+    case abort
     /// Calls the fragment in slot a or the immediate; falls through when that refuses.
     case callSub
     /// Host argument word `target` := a or the immediate.
