@@ -91,7 +91,7 @@ let package = Package(
             name: "DifferentialTests",
             dependencies: ["SCode", "SCodeIR", "SCodeJIT", "SCodeVerifier", "SCodeTestSupport"],
             swiftSettings: strict),
-        .testTarget(name: "FileTests", dependencies: ["scodec"], swiftSettings: strict),
+        .testTarget(name: "FileTests", dependencies: ["scodec", "SCodeTestSupport"], swiftSettings: strict),
         .testTarget(
             name: "ReportTests", dependencies: ["Exokernel", "SCodeTestSupport"], swiftSettings: strict),
         .testTarget(
