@@ -52,7 +52,8 @@ let package = Package(
 
         // MARK: The simulated exokernel
         .target(
-            name: "Exokernel", dependencies: ["SCode", "SCodeAcceptors", .product(name: "Yams", package: "Yams")],
+            name: "Exokernel",
+            dependencies: ["SCode", "SCodeAcceptors", .product(name: "Yams", package: "Yams")],
             swiftSettings: strict),
 
         // MARK: The command line
@@ -72,7 +73,8 @@ let package = Package(
             name: "SCodeIRTests", dependencies: ["SCodeIR", "SCodeTestSupport"], swiftSettings: strict),
         // What the fuzzers of the package in Fuzz/ check; the tests replay it.
         .target(
-            name: "SCodeFuzzing", dependencies: ["SCode", "SCodeAcceptors"], path: "Fuzz/SCodeFuzzing", swiftSettings: strict),
+            name: "SCodeFuzzing", dependencies: ["SCode", "SCodeAcceptors"], path: "Fuzz/SCodeFuzzing",
+            swiftSettings: strict),
         .testTarget(
             name: "FuzzReplayTests", dependencies: ["SCode", "SCodeFuzzing"], swiftSettings: strict),
         .testTarget(

@@ -15,16 +15,17 @@ extension Acceptor {
         ] + networkLoads)
 
     /// `NAME destination, base, offset`. A test uses each: a mistake in the template would leave it out.
-    private static let networkLoads: [MacroInstruction] = [("f_ld16", ValueType.us), ("f_ld32", .u)].compactMap {
-        name, type in
-        try? MacroInstruction(
-            name, [.result(type), .value(.p), .value(.ul)],
-            template: """
-                fragment load(result: \(type.suffix), base: p, offset: ul) {
-                    ld\(type.suffix)    result, base, offset
-                    bswap\(type.suffix) result, result
-                }
-                """,
-            meaning: "loads \(type.bits) bits in network byte order")
-    }
+    private static let networkLoads: [MacroInstruction] = [("f_ld16", ValueType.us), ("f_ld32", .u)]
+        .compactMap {
+            name, type in
+            try? MacroInstruction(
+                name, [.result(type), .value(.p), .value(.ul)],
+                template: """
+                    fragment load(result: \(type.suffix), base: p, offset: ul) {
+                        ld\(type.suffix)    result, base, offset
+                        bswap\(type.suffix) result, result
+                    }
+                    """,
+                meaning: "loads \(type.bits) bits in network byte order")
+        }
 }

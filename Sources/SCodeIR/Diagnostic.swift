@@ -45,7 +45,8 @@ public enum VerifierRule: UInt8, CaseIterable, Sendable {
         case .parameters: "each parameter has its own register and a value: the acceptor's or its default"
         case .procedures:
             "procedures are entered only by call, left only by ret or an exit, and call one another without recursion"
-        case .hostFunctions: "host functions are the acceptor's, declared with the signature that it gives them"
+        case .hostFunctions:
+            "host functions are the acceptor's, declared with the signature that it gives them"
         case .acceptorVersion: "the acceptor has at least the version that the program asks for"
         }
     }

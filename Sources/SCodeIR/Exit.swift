@@ -45,7 +45,8 @@ public enum AbortReason: UInt8, CaseIterable, Error, Sendable {
     /// Whether `Abort.address` says anything.
     public var hasAddress: Bool {
         switch self {
-        case .outOfBounds, .readOnlyRegion, .pageNotPresent, .pageProtection, .pageTableCorrupt, .misaligned: true
+        case .outOfBounds, .readOnlyRegion, .pageNotPresent, .pageProtection, .pageTableCorrupt, .misaligned:
+            true
         case .budgetExhausted, .divisionByZero, .jumpTableIndex, .depthExceeded, .noSuchSlot, .policy: false
         }
     }

@@ -78,7 +78,8 @@ public enum OperandKind: Sendable {
     @inlinable public var isAccess: Bool {
         switch self {
         case .load, .store, .fetch, .compareExchange: true
-        case .binary, .unary, .constant, .convert, .branch, .jump, .jumpTable, .call, .return, .hostCall, .macro:
+        case .binary, .unary, .constant, .convert, .branch, .jump, .jumpTable, .call, .return, .hostCall,
+            .macro:
             false
         }
     }
@@ -231,7 +232,8 @@ public struct Opcode: Hashable, Sendable, BitwiseCopyable {
     /// Whether it reads or writes memory atomically; its address is a multiple of its size.
     public var isAtomic: Bool {
         switch operation {
-        case .atomicAdd, .atomicAnd, .atomicOr, .atomicXor, .fetchAdd, .fetchAnd, .fetchOr, .fetchXor, .exchange,
+        case .atomicAdd, .atomicAnd, .atomicOr, .atomicXor, .fetchAdd, .fetchAnd, .fetchOr, .fetchXor,
+            .exchange,
             .compareExchange:
             true
         default: false
@@ -247,7 +249,9 @@ public struct Opcode: Hashable, Sendable, BitwiseCopyable {
         guard row.forms.contains(form) else { return false }
         switch row.shape {
         case .convert:
-            guard type != sourceType, row.types.contains(type), row.types.contains(sourceType) else { return false }
+            guard type != sourceType, row.types.contains(type), row.types.contains(sourceType) else {
+                return false
+            }
             // Between a number and an integer: 32 or 64 bits.
             if type.isFloat { return sourceType.isFloat || ValueType.integers.contains(sourceType) }
             return !sourceType.isFloat || ValueType.integers.contains(type)

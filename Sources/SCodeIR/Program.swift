@@ -201,6 +201,7 @@ public enum ProgramLimits {
 extension HostDeclaration {
     /// `host mix(uc, s): i`, as the text form has it.
     public var text: String {
-        "host \(name)(\(parameters.map(\.suffix).joined(separator: ", ")))" + (result.map { ": \($0.suffix)" } ?? "")
+        "host \(name)(\(parameters.map(\.suffix).joined(separator: ", ")))"
+            + (result.map { ": \($0.suffix)" } ?? "")
     }
 }

@@ -64,7 +64,8 @@ public enum ValueType: UInt8, CaseIterable, Sendable, BitwiseCopyable {
     public func immediate(_ value: Int64) -> Int64 {
         switch self {
         case .i: Int64(Int32(truncatingIfNeeded: value))
-        case .c, .uc, .s, .us, .u, .l, .ul, .p, .f, .d: Int64(bitPattern: canonical(UInt64(bitPattern: value)))
+        case .c, .uc, .s, .us, .u, .l, .ul, .p, .f, .d:
+            Int64(bitPattern: canonical(UInt64(bitPattern: value)))
         }
     }
 

@@ -81,7 +81,9 @@ enum Arithmetic {
 
     /// The low bits as the source type, extended to 64 bits, then cut to the target type and extended as that.
     static func convert(_ value: UInt64, from source: ValueType, to target: ValueType) -> UInt64 {
-        if source.isFloat || target.isFloat { return FloatArithmetic.convert(value, from: source, to: target) }
+        if source.isFloat || target.isFloat {
+            return FloatArithmetic.convert(value, from: source, to: target)
+        }
         // A register holds `i` zero-extended; as a number it is signed.
         let number =
             source == .i

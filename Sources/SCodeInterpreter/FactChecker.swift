@@ -64,7 +64,9 @@ final class FactChecker {
         guard fragment.isSafe[index] else { return }
         switch opcode.operation {
         case .div, .mod:
-            if !opcode.type.isFloat, opcode.type.canonical(second) == 0 { report(index, "the divisor was said not to be zero") }
+            if !opcode.type.isFloat, opcode.type.canonical(second) == 0 {
+                report(index, "the divisor was said not to be zero")
+            }
         case .jumpTable:
             let count = fragment.code.tables[Int(instruction.index)].labels.count
             if registers[Int(instruction.rs1.number)] >= UInt64(count) {

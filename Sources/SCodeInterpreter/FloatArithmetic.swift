@@ -88,7 +88,9 @@ enum FloatArithmetic {
         if number.isNaN { return 0 }
         let whole = number.rounded(.towardZero)
         // 2^63 and 2^64 are the least doubles beyond the ranges of 64 bits.
-        if whole >= Double(sign: .plus, exponent: T.bitWidth - (T.isSigned ? 1 : 0), significand: 1) { return T.max }
+        if whole >= Double(sign: .plus, exponent: T.bitWidth - (T.isSigned ? 1 : 0), significand: 1) {
+            return T.max
+        }
         if whole < Double(T.min) { return T.min }
         return T(whole)
     }

@@ -167,7 +167,8 @@ public struct Interpreter {
             }
             frame[instruction.rd] = result
         case .com, .not, .mov, .neg, .byteSwap, .countLeadingZeros, .countTrailingZeros, .populationCount:
-            frame[instruction.rd] = Arithmetic.unary(instruction.opcode.operation, type, frame[instruction.rs1])
+            frame[instruction.rd] = Arithmetic.unary(
+                instruction.opcode.operation, type, frame[instruction.rs1])
         case .set:
             if instruction.opcode.form == .symbol {
                 frame[instruction.rd] =
@@ -190,7 +191,8 @@ public struct Interpreter {
             let fact = frame.fragment.accesses[index]
             try access(
                 frame.memory.store(frame[instruction.value], address, type.size, fact))
-        case .atomicAdd, .atomicAnd, .atomicOr, .atomicXor, .fetchAdd, .fetchAnd, .fetchOr, .fetchXor, .exchange,
+        case .atomicAdd, .atomicAnd, .atomicOr, .atomicXor, .fetchAdd, .fetchAnd, .fetchOr, .fetchXor,
+            .exchange,
             .compareExchange:
             try atomic(instruction, at: index, &frame)
         case .blt, .ble, .bgt, .bge, .beq, .bne:

@@ -102,7 +102,8 @@ public struct ControlFlow: Sendable {
                 callers[Int(last.index)].append(UInt32(block))
             case .return:
                 if procedure >= 0 { edges.append(UInt32(exitBlock(ofProcedure: procedure))) }
-            case .binary, .unary, .constant, .convert, .load, .store, .fetch, .compareExchange, .hostCall, .macro:
+            case .binary, .unary, .constant, .convert, .load, .store, .fetch, .compareExchange, .hostCall,
+                .macro:
                 break
             }
             blocks[block].successorCount = UInt32(edges.count) - blocks[block].firstSuccessor

@@ -53,15 +53,18 @@ struct FlowRules {
         checkAccesses(interpreter)
         guard !hasErrors else { return nil }
         return VerifiedFragment(
-            code: code, regions: regions, acceptor: acceptor, flow: flow, macros: macros, procedures: procedures,
-            initialised: initialised, doubles: doubles, liveBefore: liveness.before, accesses: interpreter.accesses,
+            code: code, regions: regions, acceptor: acceptor, flow: flow, macros: macros,
+            procedures: procedures,
+            initialised: initialised, doubles: doubles, liveBefore: liveness.before,
+            accesses: interpreter.accesses,
             isSafe: interpreter.isSafe, backward: backward, bounds: bounds, origin: origin,
             states: keepsStates ? KnownValues(interpreter.takeStates()) : nil)
     }
 
     private func bounds(_ interpreter: borrowing AbstractInterpreter, _ backward: [Bool]) -> LoopBounds {
         LoopBounds(
-            code, macros, procedures, flow, interpreter, costsBudget: backward, prepayable: acceptor.prepayable)
+            code, macros, procedures, flow, interpreter, costsBudget: backward,
+            prepayable: acceptor.prepayable)
     }
 
     private var hasErrors: Bool { diagnostics.contains { $0.severity == .error } }
@@ -69,7 +72,10 @@ struct FlowRules {
     /// What the registers hold when the fragment is entered.
     private var entryValues: [(register: Register, value: AbstractValue)] {
         var values = acceptor.entryRegisters.map { entry in
-            (entry.register, entry.range.map { AbstractValue(Numeric($0)) } ?? AbstractValue(unknownOf: entry.type))
+            (
+                entry.register,
+                entry.range.map { AbstractValue(Numeric($0)) } ?? AbstractValue(unknownOf: entry.type)
+            )
         }
         for (index, parameter) in code.parameters.enumerated() {
             var value = AbstractValue(unknownOf: parameter.type)
@@ -193,10 +199,14 @@ struct FlowRules {
 
     private mutating func checkAccesses(_ interpreter: borrowing AbstractInterpreter) {
         let isAllStatic = acceptor.policies == [.static]
-        guard isAllStatic || regions.contains(where: { $0.policy == .static || !$0.isWritable }) else { return }
+        guard isAllStatic || regions.contains(where: { $0.policy == .static || !$0.isWritable }) else {
+            return
+        }
         var broken: [(Int, AbstractValue)] = []
         interpreter.forEachInstruction { index, instruction, values in
-            guard instruction.opcode.shape.isAccess, broken.count < StructuralRules.reportLimit else { return }
+            guard instruction.opcode.shape.isAccess, broken.count < StructuralRules.reportLimit else {
+                return
+            }
             let address = values.address(of: instruction)
             if breaksRule(instruction, interpreter.accesses[index], address, isAllStatic) {
                 broken.append((index, address))
@@ -238,12 +248,14 @@ struct FlowRules {
             report(
                 .staticAccess, index,
                 "reaches offset \(address.wide.smin) of static region '\(region.name)', which has \(region.size) bytes",
-                "offsets are 0 to \(Int64(clamping: region.size) - Int64(size)) for \(size) byte\(size == 1 ? "" : "s")", notes: notes)
+                "offsets are 0 to \(Int64(clamping: region.size) - Int64(size)) for \(size) byte\(size == 1 ? "" : "s")",
+                notes: notes)
         } else {
             report(
                 .staticAccess, index,
                 "the address is computed from static region '\(region.name)' and is not proved to lie in its \(region.size) bytes: \(address.text(regions))",
-                "compare the offset with the region's size first, or declare the region physical", notes: notes)
+                "compare the offset with the region's size first, or declare the region physical",
+                notes: notes)
         }
     }
 
@@ -254,6 +266,7 @@ struct FlowRules {
         guard diagnostics.count < StructuralRules.reportLimit else { return }
         diagnostics.append(
             Diagnostic(
-                .error, code.sourceRange(at: index), message, rule: rule, notes: notes, suggestion: suggestion))
+                .error, code.sourceRange(at: index), message, rule: rule, notes: notes, suggestion: suggestion
+            ))
     }
 }

@@ -48,7 +48,9 @@ extension Instruction {
     ) {
         if opcode.shape.isExpanded {
             for (operand, kind) in zip(code.macroCalls[Int(index)].operands, macros[Int(index)].operands) {
-                if case .register(let register) = operand, case .value(let type) = kind { body(register, type) }
+                if case .register(let register) = operand, case .value(let type) = kind {
+                    body(register, type)
+                }
             }
             return
         }
@@ -110,7 +112,9 @@ struct Initialisation {
                 push(Int(successor))
             }
             let last = code.instructions[Int(flow.blocks[block].end) - 1]
-            if last.opcode.operation == .call, let exit = atStart[flow.exitBlock(ofProcedure: Int(last.index))] {
+            if last.opcode.operation == .call,
+                let exit = atStart[flow.exitBlock(ofProcedure: Int(last.index))]
+            {
                 let after = state.returning(exit, from: procedures.written[Int(last.index)])
                 if join(after, into: block + 1) { push(block + 1) }
             }

@@ -95,7 +95,8 @@ struct ProcedureRules {
                     code.sourceRange(at: index), "'ret' outside a procedure",
                     "the fragment itself is left by an exit of its acceptor")
             case .call where current >= 0: callees[current].insert(Int(instruction.index))
-            case .binary, .unary, .constant, .convert, .load, .store, .fetch, .compareExchange, .call, .return,
+            case .binary, .unary, .constant, .convert, .load, .store, .fetch, .compareExchange, .call,
+                .return,
                 .hostCall, .macro:
                 break
             }

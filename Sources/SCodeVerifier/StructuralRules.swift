@@ -314,7 +314,8 @@ struct StructuralRules {
         }
         let call = code.macroCalls[Int(instruction.index)]
         let isHostCall = instruction.opcode.shape == .hostCall
-        guard isHostCall ? checkHostFunction(call.name, at: index) : checkMacroName(call.name, at: index) else {
+        guard isHostCall ? checkHostFunction(call.name, at: index) : checkMacroName(call.name, at: index)
+        else {
             return
         }
         let macro = macros[Int(instruction.index)]
@@ -367,7 +368,9 @@ struct StructuralRules {
     /// V13: declared by the program, and offered by the acceptor under the same signature.
     private mutating func checkHostFunction(_ name: String, at index: Int) -> Bool {
         guard let declared = hostFunctions.first(where: { $0.name == name }) else {
-            report(.hostFunctions, at: index, "host function '\(name)' is not declared", "declare it: host \(name)(…)")
+            report(
+                .hostFunctions, at: index, "host function '\(name)' is not declared",
+                "declare it: host \(name)(…)")
             return false
         }
         guard let offered = acceptor.hostFunctions.first(where: { $0.declaration.name == name }) else {

@@ -71,7 +71,8 @@ struct ValueOrigin {
             // What is not just advanced by a constant or by itself.
             return instruction.opcode.form == .register && instruction.rs1 == instruction.rd
                 ? instruction.rs2 : instruction.rs1
-        case .constant, .load, .store, .fetch, .compareExchange, .branch, .jump, .jumpTable, .call, .return, .hostCall,
+        case .constant, .load, .store, .fetch, .compareExchange, .branch, .jump, .jumpTable, .call, .return,
+            .hostCall,
             .macro:
             return nil
         }

@@ -138,7 +138,8 @@ extension FragmentCode {
                 }
             case .call:
                 return true
-            case .binary, .unary, .constant, .convert, .load, .store, .fetch, .compareExchange, .return, .hostCall,
+            case .binary, .unary, .constant, .convert, .load, .store, .fetch, .compareExchange, .return,
+                .hostCall,
                 .macro:
                 return false
             }

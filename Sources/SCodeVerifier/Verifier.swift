@@ -90,6 +90,10 @@ public enum Verifier {
         if program.regions.count > regionLimit {
             report(.limits, "\(program.regions.count) regions; \(regionLimit) are allowed")
         }
+        // Others are found by address, and a program can make up any.
+        for region in acceptor.regions where region.policy != .static {
+            report(.regions, "region '\(region.name)' of acceptor '\(acceptor.name)' is not static")
+        }
         if acceptor.scratch.intersection(acceptor.registers) != [] {
             report(.limits, "acceptor '\(acceptor.name)' maps registers that it keeps for its own code")
         }

@@ -7,7 +7,10 @@ struct Check: ParsableCommand {
 
     @OptionGroup var source: SourceOptions
     @Flag(help: "Print the result as JSON.") var json = false
-    @Flag(help: "Say of each load, store, backward jump and call what is proved, and what is guarded at what cost.")
+    @Flag(
+        help:
+            "Say of each load, store, backward jump and call what is proved, and what is guarded at what cost."
+    )
     var explain = false
 
     func run() throws {

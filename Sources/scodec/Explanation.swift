@@ -47,7 +47,9 @@ struct Explanation {
         switch fragment.accesses[index] {
         case .inside(let number), .proved(let number, _):
             let region = fragment.regions[Int(number)]
-            add(index, .access, proved: true, "\(address) lies in the \(region.size) bytes of '\(region.name)'")
+            add(
+                index, .access, proved: true,
+                "\(address) lies in the \(region.size) bytes of '\(region.name)'")
         case .based(let number):
             let region = fragment.regions[Int(number)]
             if region.policy == .virtual {
@@ -88,7 +90,8 @@ struct Explanation {
             let name = fragment.code.name(of: instruction.rs1)
             add(
                 index, .index, proved: isProved, cost: GuardCost.index,
-                "index \(name) is \(text(instruction.rs1)); '\(table.name)' has \(table.labels.count) entries")
+                "index \(name) is \(text(instruction.rs1)); '\(table.name)' has \(table.labels.count) entries"
+            )
         default: break
         }
     }
@@ -105,18 +108,22 @@ struct Explanation {
         }
         if !cost.isPrepaid {
             let isKnown = cost.bound != nil
-            reason += isKnown ? ", more than acceptor '\(fragment.acceptor.name)' lets be paid for at once" : ""
+            reason +=
+                isKnown ? ", more than acceptor '\(fragment.acceptor.name)' lets be paid for at once" : ""
             reason += ": one of the budget each time"
         }
         add(index, kind, proved: cost.isPrepaid, cost: GuardCost.budget, reason)
     }
 
     private func counting(_ loop: LoopFact) -> String {
-        guard let counter = loop.counter, let increment = loop.increment, let trips = loop.trips else { return "" }
+        guard let counter = loop.counter, let increment = loop.increment, let trips = loop.trips else {
+            return ""
+        }
         let line = fragment.code.sourceRange(at: Int(increment)).line
         let place = line == 0 ? "instruction \(increment)" : "line \(line)"
         let name = fragment.code.name(of: counter)
-        return " (\(name) advances in \(place): \(trips) round\(trips == 1 ? "" : "s") each time the loop is entered)"
+        return
+            " (\(name) advances in \(place): \(trips) round\(trips == 1 ? "" : "s") each time the loop is entered)"
     }
 
     // MARK: Output
@@ -131,7 +138,8 @@ struct Explanation {
         let accesses = count([.access])
         let jumps = count([.jump, .call])
         let worst =
-            fragment.worstCase.map { "worst case \($0) of the budget" } ?? "worst case of the budget not known"
+            fragment.worstCase.map { "worst case \($0) of the budget" }
+            ?? "worst case of the budget not known"
         return
             "fragment '\(fragment.code.name)': \(fragment.code.instructions.count) instructions; \(accesses.proved) of \(accesses.all) accesses and \(jumps.proved) of \(jumps.all) backward jumps and calls proved; \(worst), \(fragment.entryCharge) paid at entry"
     }
@@ -157,7 +165,9 @@ struct Explanation {
         return text
     }
 
-    private func mnemonic(_ index: Int) -> String { "    " + fragment.code.instructions[index].opcode.mnemonic }
+    private func mnemonic(_ index: Int) -> String {
+        "    " + fragment.code.instructions[index].opcode.mnemonic
+    }
 
     private static func column(_ number: Int?) -> String {
         let text = number.map { "\($0)" } ?? ""

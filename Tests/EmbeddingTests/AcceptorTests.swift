@@ -53,7 +53,8 @@ import Testing
                     """, meaning: "")
         ]
         let acceptor = acceptor(macros)
-        let text = "fragment f(x: ul, y: ul) {\n    clamp z, x, 10\n    clamp x, y, x\n    addul x, x, z\n    accept x\n}\n"
+        let text =
+            "fragment f(x: ul, y: ul) {\n    clamp z, x, 10\n    clamp x, y, x\n    addul x, x, z\n    accept x\n}\n"
         // The last two use a result that is a source as well.
         #expect(try run(text, acceptor, [3, 100]) == .accept(6))
         #expect(try run(text, acceptor, [50, 20]) == .accept(30))
@@ -64,7 +65,8 @@ import Testing
         let macros = [
             try MacroInstruction(
                 "wreck", [.value(.uc)],
-                template: "fragment w(v: uc) {\n    setul v, 9\n    setul a, 1\n    setul b, 2\n    setul c, 3\n}\n",
+                template:
+                    "fragment w(v: uc) {\n    setul v, 9\n    setul a, 1\n    setul b, 2\n    setul c, 3\n}\n",
                 meaning: ""),
             try MacroInstruction(
                 "low", [.result(.ul), .value(.uc)],
@@ -89,7 +91,8 @@ import Testing
         let macros = [
             try MacroInstruction(
                 "need", [.value(.ul)],
-                template: "fragment n(v: ul) {\n    bneul v, 0, on\n    abort\non:\n    bneul v, 7, done\n    accept 70\ndone:\n}\n",
+                template:
+                    "fragment n(v: ul) {\n    bneul v, 0, on\n    abort\non:\n    bneul v, 7, done\n    accept 70\ndone:\n}\n",
                 meaning: ""),
             try MacroInstruction("stop", [], template: "fragment s() {\n    refuse\n}\n", meaning: ""),
         ]
@@ -108,7 +111,7 @@ import Testing
         let memory = UnsafeMutableRawPointer.allocate(byteCount: 80, alignment: 8)
         defer { memory.deallocate() }
         memory.initializeMemory(as: UInt8.self, repeating: 0, count: 80)
-        let region = Region(name: "scratch", policy: .physical, isWritable: true, size: 72)
+        let region = Region(name: "scratch", policy: .static, isWritable: true, size: 72)
         let acceptor = acceptor(guards: try maskedStores(), regions: [region])
         let text = "fragment f(at: p) {\n    setul x, ~0\n    stuli x, at, 100\n    accept 1\n}\n"
         let binding = RegionBinding.physical(base: 1 << 32, host: memory, size: 72, writable: true)
@@ -128,7 +131,7 @@ import Testing
         let guards = GuardPolicy(
             jump: try CodeTemplate(
                 text: """
-                    region count: physical rw, 8
+                    region count: static rw, 8
 
                     fragment guard() {
                         setp    place, count
@@ -140,15 +143,17 @@ import Testing
                     on:
                     }
                     """), chargesBudget: false)
-        let region = Region(name: "count", policy: .physical, isWritable: true, size: 8)
+        let region = Region(name: "count", policy: .static, isWritable: true, size: 8)
         let text = "fragment f() {\nagain:\n    j again\n}\n"
-        let code = try #require(try Module(text: text, acceptor: acceptor(guards: guards, regions: [region])).fragment())
+        let code = try #require(
+            try Module(text: text, acceptor: acceptor(guards: guards, regions: [region])).fragment())
         for engine in EngineKind.allCases {
             let memory = UnsafeMutableRawPointer.allocate(byteCount: 8, alignment: 8)
             defer { memory.deallocate() }
             memory.storeBytes(of: 0, as: UInt64.self)
             let fragment = try Fragment(
-                code, regions: [.physical(base: 1 << 32, host: memory, size: 8, writable: true)], engine: engine)
+                code, regions: [.physical(base: 1 << 32, host: memory, size: 8, writable: true)],
+                engine: engine)
             guard case .abort(let abort) = fragment.invoke(budget: 3).exit else {
                 Issue.record("not aborted")
                 return
@@ -158,14 +163,43 @@ import Testing
         }
     }
 
+    /// An address that a program makes up leads to no region of the acceptor's.
+    @Test func programsCannotReachTheAcceptorsRegions() throws {
+        let region = Region(name: "state", policy: .static, isWritable: true, size: 16)
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: 16, alignment: 8)
+        defer { memory.deallocate() }
+        memory.initializeMemory(as: UInt8.self, repeating: 0, count: 16)
+        let binding = RegionBinding.physical(base: 1 << 32, host: memory, size: 16, writable: true)
+        let text = "fragment f(p: ul) {\n    setul v, 77\n    stul v, p\n    accept v\n}\n"
+        guard
+            case .abort(let abort) = try run(text, acceptor(regions: [region]), [1 << 32], regions: [binding])
+        else {
+            Issue.record("not aborted")
+            return
+        }
+        #expect(abort.reason == .outOfBounds)
+        #expect(memory.load(as: UInt64.self) == 0)
+        // Other policies find regions by address: the acceptor's own are static.
+        let open = Region(name: "state", policy: .physical, isWritable: true, size: 16)
+        let (verified, diagnostics) = Verifier.verify(
+            parse(text).program, acceptor: acceptor(regions: [open]))
+        #expect(verified == nil && diagnostics.map(\.rule) == [.regions])
+    }
+
     @Test func mistakesOfAcceptorsAreReported() throws {
-        #expect(throws: DiagnosticsError.self) { try CodeTemplate(text: "fragment f() {\n    addul r1, r2, r3\n}\n") }
-        #expect(throws: DiagnosticsError.self) { try CodeTemplate(text: "fragment f() {\n    accept 1, 2\n}\n") }
+        #expect(throws: DiagnosticsError.self) {
+            try CodeTemplate(text: "fragment f() {\n    addul r1, r2, r3\n}\n")
+        }
+        #expect(throws: DiagnosticsError.self) {
+            try CodeTemplate(text: "fragment f() {\n    accept 1, 2\n}\n")
+        }
         #expect(throws: DiagnosticsError.self) { try CodeTemplate(text: "nonsense") }
         let greedy = try MacroInstruction(
-            "m", [], template: "fragment m() {\n    setul a, 1\n    setul b, 2\n    accept b\n}\n", meaning: "")
+            "m", [], template: "fragment m() {\n    setul a, 1\n    setul b, 2\n    accept b\n}\n",
+            meaning: "")
         func rules(_ acceptor: Acceptor) -> [VerifierRule] {
-            Verifier.verify(parse("fragment f() {\n    m\n    refuse\n}\n").program, acceptor: acceptor).diagnostics
+            Verifier.verify(parse("fragment f() {\n    m\n    refuse\n}\n").program, acceptor: acceptor)
+                .diagnostics
                 .filter { $0.severity == .error }.compactMap(\.rule)
         }
         #expect(rules(acceptor([greedy], scratch: RegisterSet(rawValue: 1 << 16))) == [.macros])
@@ -173,7 +207,8 @@ import Testing
         // Registers that fragments could name are no scratch registers.
         #expect(rules(acceptor([greedy], scratch: RegisterSet(rawValue: 3))) == [.limits])
         let lost = try MacroInstruction(
-            "m", [], template: "region nowhere: physical ro, 8\nfragment m() {\n    setp a, nowhere\n}\n", meaning: "")
+            "m", [], template: "region nowhere: static ro, 8\nfragment m() {\n    setp a, nowhere\n}\n",
+            meaning: "")
         #expect(rules(acceptor([lost])) == [.macros])
     }
 
@@ -212,11 +247,15 @@ import Testing
     /// What the guide shows is what is compiled here.
     @Test func guideShowsThisCode() throws {
         let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        let source = try String(contentsOf: folder.appendingPathComponent("RateLimiter.swift"), encoding: .utf8)
+        let source = try String(
+            contentsOf: folder.appendingPathComponent("RateLimiter.swift"), encoding: .utf8)
         let guide = try String(
-            contentsOf: folder.appendingPathComponent("../../docs/embedding.md").standardizedFileURL, encoding: .utf8)
+            contentsOf: folder.appendingPathComponent("../../docs/embedding.md").standardizedFileURL,
+            encoding: .utf8)
         for part in ["state", "clock", "macros", "guard", "acceptor", "policy", "use"] {
-            let code = source.components(separatedBy: "// [\(part)]\n").last?.components(separatedBy: "// [/\(part)]").first
+            let code = source.components(separatedBy: "// [\(part)]\n").last?.components(
+                separatedBy: "// [/\(part)]"
+            ).first
             let text = try #require(code)
             #expect(guide.contains("```swift\n\(text)```"), "\(part)")
         }

@@ -28,7 +28,7 @@ func limiterMacros() throws -> [MacroInstruction] {
         try MacroInstruction(
             "take", [.result(.ul), .value(.ul)],
             template: """
-                region state: physical rw, 16
+                region state: static rw, 16
 
                 fragment take(left: ul, wanted: ul) {
                     setp    tokens, state
@@ -53,7 +53,7 @@ func maskedStores() throws -> GuardPolicy {
     GuardPolicy(
         store: try CodeTemplate(
             text: """
-                region scratch: physical rw, 72
+                region scratch: static rw, 72
 
                 fragment mask(address: p) {
                     setp    base, scratch
@@ -79,8 +79,8 @@ func limiter() throws -> Acceptor {
         suppliedArguments: 1,  // the size of the request
         policies: [.static, .physical],
         regions: [
-            Region(name: "state", policy: .physical, isWritable: true, size: 16),
-            Region(name: "scratch", policy: .physical, isWritable: true, size: 72),
+            Region(name: "state", policy: .static, isWritable: true, size: 16),
+            Region(name: "scratch", policy: .static, isWritable: true, size: 72),
         ],
         guards: try maskedStores(), macros: try limiterMacros(), hostFunctions: [clock], budget: 1_000)
 }
@@ -110,7 +110,8 @@ let policy = """
 // [/policy]
 
 // [use]
-func admit(size: UInt64, priority: UInt64, weights: UnsafeMutableRawPointer, state: UnsafeMutableRawPointer) throws
+func admit(size: UInt64, priority: UInt64, weights: UnsafeMutableRawPointer, state: UnsafeMutableRawPointer)
+    throws
     -> UInt64?
 {
     let module = try Module(text: policy, acceptor: limiter())

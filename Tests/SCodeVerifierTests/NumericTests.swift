@@ -27,7 +27,8 @@ import Testing
             Pair(name: "add", abstract: { $0.adding($1) }, concrete: { $0 &+ $1 }),
             Pair(name: "sub", abstract: { $0.subtracting($1) }, concrete: { $0 &- $1 }),
             Pair(name: "mul", abstract: { $0.multiplied(by: $1) }, concrete: { $0 &* $1 }),
-            Pair(name: "div", abstract: { $0.dividedUnsigned(by: $1) }, concrete: { $1 == 0 ? nil : $0 / $1 }),
+            Pair(
+                name: "div", abstract: { $0.dividedUnsigned(by: $1) }, concrete: { $1 == 0 ? nil : $0 / $1 }),
             Pair(
                 name: "div signed", abstract: { $0.dividedSigned(by: $1) },
                 concrete: signed { $1 == 0 ? nil : $0.dividedReportingOverflow(by: $1).partialValue }),
@@ -110,7 +111,8 @@ import Testing
             let member = UInt8(truncatingIfNeeded: isSigned ? high - 128 : high)
             let interval =
                 isSigned
-                ? Numeric<UInt8>(signed: Int8(low - 128)...Int8(high - 128)) : Numeric(UInt8(low)...UInt8(high))
+                ? Numeric<UInt8>(signed: Int8(low - 128)...Int8(high - 128))
+                : Numeric(UInt8(low)...UInt8(high))
             grow(&onLeft, pair.concrete(member, number))
             grow(&onRight, pair.concrete(number, member))
             if let onLeft, !pair.abstract(interval, one).includes(onLeft) {
@@ -138,7 +140,8 @@ import Testing
                         return
                     }
                     if let result = results.1, !right.contains(result) {
-                        Issue.record("\(number) \(pair.name) \(member) = \(result) is not in \(right); \(set)")
+                        Issue.record(
+                            "\(number) \(pair.name) \(member) = \(result) is not in \(right); \(set)")
                         return
                     }
                 }
@@ -167,7 +170,8 @@ import Testing
 
     /// An interval, a set of bits, or what both share.
     private static func mixed(_ random: inout SeededGenerator) -> Numeric<UInt8> {
-        let ends = [UInt8.random(in: 0...255, using: &random), UInt8.random(in: 0...255, using: &random)].sorted()
+        let ends = [UInt8.random(in: 0...255, using: &random), UInt8.random(in: 0...255, using: &random)]
+            .sorted()
         let interval =
             random.oneIn(2)
             ? Numeric(ends[0]...ends[1])
@@ -216,7 +220,9 @@ import Testing
     }
 
     /// The least set that has these members, or one with less known.
-    private static func hull<Word: MachineWord>(_ members: [Word], _ random: inout SeededGenerator) -> Numeric<Word> {
+    private static func hull<Word: MachineWord>(_ members: [Word], _ random: inout SeededGenerator)
+        -> Numeric<Word>
+    {
         var set = Numeric(constant: members[0])
         for member in members.dropFirst() { set = set.joined(Numeric(constant: member)) }
         if random.oneIn(4) { (set.umin, set.umax) = (.min, .max) }
@@ -238,7 +244,9 @@ import Testing
             let (relation, holds) = relations[round % relations.count]
             let isSigned = round % 4 < 2
             let a = Self.mixed(&random)
-            let b = random.oneIn(3) ? Numeric(constant: UInt8.random(in: 0...255, using: &random)) : Self.mixed(&random)
+            let b =
+                random.oneIn(3)
+                ? Numeric(constant: UInt8.random(in: 0...255, using: &random)) : Self.mixed(&random)
             var (left, right) = (a, b)
             let isPossible = Numeric.assume(&left, relation, &right, signed: isSigned)
             func number(_ word: UInt8) -> Int { isSigned ? Int(Int8(bitPattern: word)) : Int(word) }

@@ -39,7 +39,9 @@ import Testing
             let (verified, diagnostics) = Verifier.verify(program, acceptor: .plain, keepsStates: true)
             guard let fragment = verified?.fragments.first else {
                 // Only what may lie outside a static region is refused.
-                #expect(diagnostics.allSatisfy { $0.severity != .error || $0.rule == .staticAccess }, "seed \(seed)")
+                #expect(
+                    diagnostics.allSatisfy { $0.severity != .error || $0.rule == .staticAccess },
+                    "seed \(seed)")
                 continue
             }
             statistics.count(fragment)
@@ -75,11 +77,13 @@ import Testing
     private static func run(_ fragment: VerifiedFragment, _ arguments: [UInt64]) throws -> Invocation {
         let memory = PhysicalMemory(size: 3 * 4096)
         for offset in 0..<memory.size {
-            memory.base.storeBytes(of: UInt8(truncatingIfNeeded: offset &* 37), toByteOffset: offset, as: UInt8.self)
+            memory.base.storeBytes(
+                of: UInt8(truncatingIfNeeded: offset &* 37), toByteOffset: offset, as: UInt8.self)
         }
         let bindings = fragment.regions.enumerated().map { index, region in
             RegionBinding.physical(
-                base: (1 << 32) + UInt64(index) << 20, host: memory.base + index * 4096, size: Int(region.size),
+                base: (1 << 32) + UInt64(index) << 20, host: memory.base + index * 4096,
+                size: Int(region.size),
                 writable: true)
         }
         let installed = try Fragment(fragment, regions: bindings, engine: .interpreter, checksFacts: true)

@@ -35,14 +35,21 @@ struct StructuredProgram {
 
     private mutating func program() -> Program {
         code.parameters = [
-            Parameter(name: "n", register: Register(0), type: random.oneIn(2) ? .ul : .u, defaultValue: .constant(0)),
-            Parameter(name: "p", register: Register(1), type: .p, defaultValue: .region(UInt32(random.oneIn(2) ? 1 : 0))),
+            Parameter(
+                name: "n", register: Register(0), type: random.oneIn(2) ? .ul : .u, defaultValue: .constant(0)
+            ),
+            Parameter(
+                name: "p", register: Register(1), type: .p,
+                defaultValue: .region(UInt32(random.oneIn(2) ? 1 : 0))),
         ]
         for register in 2..<12 {
             if random.oneIn(4) {
-                append(Instruction(Opcode(.set, .p, .symbol), rd: Register(register), index: region(), immediate: 0))
+                append(
+                    Instruction(
+                        Opcode(.set, .p, .symbol), rd: Register(register), index: region(), immediate: 0))
             } else {
-                append(Instruction(Opcode(.set, .ul, .immediate), rd: Register(register), immediate: constant()))
+                append(
+                    Instruction(Opcode(.set, .ul, .immediate), rd: Register(register), immediate: constant()))
             }
         }
         for _ in 0..<Int.random(in: 1...6, using: &random) { statement() }
@@ -50,12 +57,15 @@ struct StructuredProgram {
         code.macroCalls.append(MacroCall(name: "accept", operands: [.register(any())]))
         for procedure in 0..<procedureCount {
             inProcedure = true
-            code.procedures.append(Procedure(name: "proc\(procedure)", start: UInt32(code.instructions.count)))
+            code.procedures.append(
+                Procedure(name: "proc\(procedure)", start: UInt32(code.instructions.count)))
             for _ in 0..<Int.random(in: 1...3, using: &random) { statement() }
             append(Instruction(Opcode(.return)))
         }
         code.labels.sort { $0.position < $1.position }
-        code.sourceRanges = code.instructions.indices.map { SourceRange(line: UInt32($0 + 1), column: 1, length: 1) }
+        code.sourceRanges = code.instructions.indices.map {
+            SourceRange(line: UInt32($0 + 1), column: 1, length: 1)
+        }
         return Program(acceptorName: "plain", regions: regions, fragments: [relabelled()])
     }
 
@@ -111,14 +121,16 @@ struct StructuredProgram {
         case 3..<5 where depth < 5: condition()
         case 5..<8: access()
         case 8 where !inProcedure && procedureCount > 0:
-            append(Instruction(Opcode(.call), index: UInt32(Int.random(in: 0..<procedureCount, using: &random))))
+            append(
+                Instruction(Opcode(.call), index: UInt32(Int.random(in: 0..<procedureCount, using: &random))))
         default: arithmetic()
         }
     }
 
     private mutating func arithmetic() {
         let operations: [Operation] = [
-            .add, .sub, .mul, .div, .mod, .and, .or, .xor, .lsh, .rsh, .com, .not, .mov, .neg, .convert, .set, .byteSwap,
+            .add, .sub, .mul, .div, .mod, .and, .or, .xor, .lsh, .rsh, .com, .not, .mov, .neg, .convert, .set,
+            .byteSwap,
             .countLeadingZeros, .countTrailingZeros, .populationCount, .add, .and, .mod, .rsh,
         ]
         let operation = operations.randomElement(using: &random) ?? .add
@@ -166,7 +178,8 @@ struct StructuredProgram {
             if random.oneIn(2) { accessThrough(pointer) }
             let advance = [1, 4, 8, 16].randomElement(using: &random) ?? 8
             append(
-                Instruction(Opcode(.add, .p, .immediate), rd: pointer, rs1: pointer, immediate: Int64(advance)))
+                Instruction(
+                    Opcode(.add, .p, .immediate), rd: pointer, rs1: pointer, immediate: Int64(advance)))
         }
         if !random.oneIn(20) {
             append(
@@ -222,18 +235,32 @@ struct StructuredProgram {
         let type = random.oneIn(2) ? ValueType.ul : .u
         switch Int.random(in: 0..<4, using: &random) {
         case 0:
-            append(Instruction(Opcode(.and, type, .immediate), rd: index, rs1: any(), immediate: [31, 60, 63, 255].randomElement(using: &random) ?? 31))
+            append(
+                Instruction(
+                    Opcode(.and, type, .immediate), rd: index, rs1: any(),
+                    immediate: [31, 60, 63, 255].randomElement(using: &random) ?? 31))
         case 1:
-            append(Instruction(Opcode(.mod, type, .immediate), rd: index, rs1: any(), immediate: Int64.random(in: 1...64, using: &random)))
+            append(
+                Instruction(
+                    Opcode(.mod, type, .immediate), rd: index, rs1: any(),
+                    immediate: Int64.random(in: 1...64, using: &random)))
         case 2:
-            append(Instruction(Opcode(.rsh, type, .immediate), rd: index, rs1: any(), immediate: type == .u ? 26 : 58))
+            append(
+                Instruction(
+                    Opcode(.rsh, type, .immediate), rd: index, rs1: any(), immediate: type == .u ? 26 : 58))
         default:
             append(Instruction(Opcode(.mov, .ul), rd: index, rs1: any()))
         }
         if random.oneIn(2) {
-            append(Instruction(Opcode(.lsh, .ul, .immediate), rd: index, rs1: index, immediate: Int64.random(in: 0...4, using: &random)))
+            append(
+                Instruction(
+                    Opcode(.lsh, .ul, .immediate), rd: index, rs1: index,
+                    immediate: Int64.random(in: 0...4, using: &random)))
         }
-        append(Instruction(Opcode(.set, .p, .symbol), rd: address, index: region(), immediate: random.oneIn(4) ? constant() & 63 : 0))
+        append(
+            Instruction(
+                Opcode(.set, .p, .symbol), rd: address, index: region(),
+                immediate: random.oneIn(4) ? constant() & 63 : 0))
         if address != index {
             append(Instruction(Opcode(.add, .p), rd: address, rs1: address, rs2: index))
         }
@@ -246,7 +273,8 @@ struct StructuredProgram {
         let isLoad = random.oneIn(2)
         append(
             Instruction(
-                Opcode(isLoad ? .load : .store, type, .immediate), rd: isLoad ? target() : any(), rs1: address,
+                Opcode(isLoad ? .load : .store, type, .immediate), rd: isLoad ? target() : any(),
+                rs1: address,
                 immediate: Int64([0, 0, 4, 8, -4].randomElement(using: &random) ?? 0)))
     }
 }

@@ -117,7 +117,8 @@ extension VInstruction {
                 : OperandBanks(a: .integer, b: hasImmediate ? nil : .integer)
         case .constant, .provedAddress, .insideAddress, .guardAligned, .guardRegion, .guardPage, .load,
             .store,
-            .guardBudget, .guardEntry, .jump, .call, .return, .trap, .label, .accept, .refuse, .abort, .callSub,
+            .guardBudget, .guardEntry, .jump, .call, .return, .trap, .label, .accept, .refuse, .abort,
+            .callSub,
             .hostArgument, .callHost:
             OperandBanks()
         }

@@ -111,7 +111,8 @@ struct AbstractInterpreter: ~Copyable {
         switch last.opcode.shape {
         case .branch: leaveByBranch(last, block)
         case .call: leaveByCall(Int(last.index), block)
-        case .binary, .unary, .constant, .convert, .load, .store, .fetch, .compareExchange, .jump, .jumpTable, .return,
+        case .binary, .unary, .constant, .convert, .load, .store, .fetch, .compareExchange, .jump, .jumpTable,
+            .return,
             .hostCall, .macro:
             for successor in flow.successors(block) { propagate(from: block, to: Int(successor)) }
         }
@@ -202,17 +203,20 @@ struct AbstractInterpreter: ~Copyable {
         switch instruction.opcode.operation {
         case .load, .store:
             accesses[index] = fact(instruction, values.address(of: instruction))
-        case .atomicAdd, .atomicAnd, .atomicOr, .atomicXor, .fetchAdd, .fetchAnd, .fetchOr, .fetchXor, .exchange,
+        case .atomicAdd, .atomicAnd, .atomicOr, .atomicXor, .fetchAdd, .fetchAnd, .fetchOr, .fetchXor,
+            .exchange,
             .compareExchange:
             let address = values.address(of: instruction)
             accesses[index] = fact(instruction, address)
             // Regions that atomic operations reach begin at a multiple of 8.
-            isSafe[index] = address.wide.knownTrailingZeros >= instruction.opcode.type.size.trailingZeroBitCount
+            isSafe[index] =
+                address.wide.knownTrailingZeros >= instruction.opcode.type.size.trailingZeroBitCount
         case .div, .mod:
             let divisor = values.second(instruction)
             isSafe[index] =
                 instruction.opcode.type.isFloat
-                || (instruction.opcode.type.size == 4 ? !divisor.low.contains(0) : !divisor.number.contains(0))
+                || (instruction.opcode.type.size == 4
+                    ? !divisor.low.contains(0) : !divisor.number.contains(0))
         case .jumpTable:
             let count = UInt64(code.tables[Int(instruction.index)].labels.count)
             isSafe[index] = values[instruction.rs1].number.umax < count
@@ -232,7 +236,9 @@ struct AbstractInterpreter: ~Copyable {
     }
 
     /// Goes over every instruction that can be reached, in source order, with what is known before it.
-    func forEachInstruction(_ body: (_ index: Int, _ instruction: Instruction, _ values: RegisterValues) -> Void) {
+    func forEachInstruction(
+        _ body: (_ index: Int, _ instruction: Instruction, _ values: RegisterValues) -> Void
+    ) {
         for block in 0..<flow.codeBlockCount where states.isReached(block) {
             states.load(block, into: values)
             for index in Int(flow.blocks[block].start)..<Int(flow.blocks[block].end) {

@@ -134,7 +134,8 @@ struct AbstractValue: Hashable, Sendable, BitwiseCopyable {
     func joined(_ other: AbstractValue) -> AbstractValue {
         guard region == other.region else { return .top }
         return AbstractValue(
-            wide: wide.joined(other.wide), lowMin: min(lowMin, other.lowMin), lowMax: max(lowMax, other.lowMax),
+            wide: wide.joined(other.wide), lowMin: min(lowMin, other.lowMin),
+            lowMax: max(lowMax, other.lowMax),
             region: region)
     }
 

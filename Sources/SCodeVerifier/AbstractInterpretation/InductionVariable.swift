@@ -31,7 +31,9 @@ struct InductionVariable {
             // The first time round it holds all 64 bits of what it was entered with.
             return AbstractValue(zeroExtending: joined.low.adding(distance)).joined(joined)
         }
-        guard let distance = Self.distance(step, trips) else { return AbstractValue(.top, region: joined.region) }
+        guard let distance = Self.distance(step, trips) else {
+            return AbstractValue(.top, region: joined.region)
+        }
         return AbstractValue(joined.wide.adding(distance), region: joined.region)
     }
 

@@ -79,7 +79,9 @@ struct LoopBounds {
     }
 
     /// Within a procedure: a call leads to what stands behind it, and `ret` nowhere.
-    private static func successors(_ block: Int, _ code: FragmentCode, _ flow: ControlFlow) -> ArraySlice<UInt32> {
+    private static func successors(_ block: Int, _ code: FragmentCode, _ flow: ControlFlow) -> ArraySlice<
+        UInt32
+    > {
         switch code.instructions[Int(flow.blocks[block].end) - 1].opcode.operation {
         case .call: [UInt32(block + 1)]
         case .return: []
@@ -184,7 +186,8 @@ struct LoopBounds {
         var result: [Int: LoopInductions] = [:]
         for place in steps where trips[place.head] != Self.unbounded {
             let latches = Set(forest.latches(place.head).map { Int(forest.block[$0]) })
-            result[Int(forest.block[place.head]), default: LoopInductions(variables: [], latches: latches)].variables
+            result[Int(forest.block[place.head]), default: LoopInductions(variables: [], latches: latches)]
+                .variables
                 .append(
                     InductionVariable(
                         register: place.register, step: place.step, trips: trips[place.head],
@@ -208,7 +211,8 @@ struct LoopBounds {
             best = steps(atHead, before, isUpward: isSum, by: step.umin...step.umax)
         }
         if step.smax < 0 {
-            let size = Word(truncatingIfNeeded: step.smax.magnitude)...Word(truncatingIfNeeded: step.smin.magnitude)
+            let size =
+                Word(truncatingIfNeeded: step.smax.magnitude)...Word(truncatingIfNeeded: step.smin.magnitude)
             let other = steps(atHead, before, isUpward: !isSum, by: size)
             best = best.map { min($0, other ?? $0) } ?? other
         }

@@ -28,7 +28,8 @@ struct LoopForest {
     private var place: [Int32] = []
     private var dominated: [Int32] = []
 
-    init(_ flow: ControlFlow, roots: [Int], isReached: (Int) -> Bool, successors: (Int) -> ArraySlice<UInt32>) {
+    init(_ flow: ControlFlow, roots: [Int], isReached: (Int) -> Bool, successors: (Int) -> ArraySlice<UInt32>)
+    {
         number = Array(repeating: -1, count: flow.blocks.count)
         search(roots, isReached, successors)
         collectPredecessors(roots, successors)
@@ -204,7 +205,9 @@ struct LoopForest {
     /// A dominator has the smaller number, so one pass up counts and one pass down places.
     private mutating func numberDominatorTree() {
         dominated = Array(repeating: 1, count: count)
-        for node in stride(from: count - 1, through: 1, by: -1) { dominated[Int(idom[node])] += dominated[node] }
+        for node in stride(from: count - 1, through: 1, by: -1) {
+            dominated[Int(idom[node])] += dominated[node]
+        }
         place = Array(repeating: 0, count: count)
         var next = [Int32](repeating: 1, count: count)
         for node in 1..<max(1, count) {

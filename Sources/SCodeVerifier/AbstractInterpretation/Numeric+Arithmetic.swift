@@ -97,7 +97,8 @@ extension Numeric {
     func moduloSigned(by other: Numeric) -> Numeric {
         var result = Numeric.top
         let divisor = max(other.smin.magnitude, other.smax.magnitude)
-        let most = Signed(truncatingIfNeeded: min(divisor == 0 ? 0 : divisor - 1, Signed.Magnitude(Signed.max)))
+        let most = Signed(
+            truncatingIfNeeded: min(divisor == 0 ? 0 : divisor - 1, Signed.Magnitude(Signed.max)))
         result.smin = smin >= 0 ? 0 : max(smin, 0 - most)
         result.smax = smax < 0 ? 0 : min(smax, most)
         return result.reduced()

@@ -49,7 +49,9 @@ extension RegisterValues {
             isPossible =
                 Numeric.assume(&a, relation, &b, signed: opcode.type.isSigned) && left.refineLow(a)
                 && right.refineLow(b)
-        } else if left.region != right.region || !left.isNumber && !areComparable(left, right, relation, regions) {
+        } else if left.region != right.region
+            || !left.isNumber && !areComparable(left, right, relation, regions)
+        {
             return true
         } else {
             var (a, b) = (left.wide, right.wide)

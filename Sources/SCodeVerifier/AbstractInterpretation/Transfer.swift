@@ -35,7 +35,8 @@ struct RegisterValues {
             self[instruction.rd] = Self.unary(opcode, self[instruction.rs1])
         case .set:
             if opcode.form == .symbol {
-                self[instruction.rd] = .pointer(UInt8(truncatingIfNeeded: instruction.index), offset: instruction.immediate)
+                self[instruction.rd] = .pointer(
+                    UInt8(truncatingIfNeeded: instruction.index), offset: instruction.immediate)
             } else if !opcode.type.isFloat {
                 let value = opcode.type.canonical(UInt64(bitPattern: instruction.immediate))
                 self[instruction.rd] = AbstractValue(constant: value)
@@ -181,7 +182,8 @@ struct RegisterValues {
             let most = type == .c ? Int32(Int8.max) : Int32(Int16.max)
             if low.smin >= least, low.smax <= most { return AbstractValue(signExtended(low, from: 32)) }
             let up = Numeric<UInt32>(constant: UInt32(32 - type.bits))
-            return AbstractValue(signExtended(low.shiftedLeft(by: up).shiftedRightArithmetic(by: up), from: 32))
+            return AbstractValue(
+                signExtended(low.shiftedLeft(by: up).shiftedRightArithmetic(by: up), from: 32))
         }
         let mask = Numeric<UInt32>(constant: type == .uc ? 0xff : 0xffff)
         return AbstractValue(zeroExtending: low.and(mask))

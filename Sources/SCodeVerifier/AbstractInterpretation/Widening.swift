@@ -15,10 +15,18 @@ extension AbstractValue {
         }
         let isLast = visits >= Self.extremeVisit
         var wide = joined.wide
-        if wide.umax > old.wide.umax { wide.umax = wide.umax <= ends.umax ? ends.umax : isLast ? .max : wide.umax }
-        if wide.umin < old.wide.umin { wide.umin = wide.umin >= ends.umin ? ends.umin : isLast ? .min : wide.umin }
-        if wide.smax > old.wide.smax { wide.smax = wide.smax <= ends.smax ? ends.smax : isLast ? .max : wide.smax }
-        if wide.smin < old.wide.smin { wide.smin = wide.smin >= ends.smin ? ends.smin : isLast ? .min : wide.smin }
+        if wide.umax > old.wide.umax {
+            wide.umax = wide.umax <= ends.umax ? ends.umax : isLast ? .max : wide.umax
+        }
+        if wide.umin < old.wide.umin {
+            wide.umin = wide.umin >= ends.umin ? ends.umin : isLast ? .min : wide.umin
+        }
+        if wide.smax > old.wide.smax {
+            wide.smax = wide.smax <= ends.smax ? ends.smax : isLast ? .max : wide.smax
+        }
+        if wide.smin < old.wide.smin {
+            wide.smin = wide.smin >= ends.smin ? ends.smin : isLast ? .min : wide.smin
+        }
         let lost = wide.unknown & ~old.wide.unknown
         if lost != 0 {
             // Every bit from the lowest that changed: low zeros, the step of a loop, stay.

@@ -10,7 +10,8 @@ public struct EntryRegister: Sendable, Hashable {
     public let range: ClosedRange<UInt64>?
     public let meaning: String
     public init(
-        _ register: Register, name: String, type: ValueType, range: ClosedRange<UInt64>? = nil, meaning: String
+        _ register: Register, name: String, type: ValueType, range: ClosedRange<UInt64>? = nil,
+        meaning: String
     ) {
         self.register = register
         self.name = name
@@ -33,7 +34,8 @@ public struct GuardPolicy: Sendable, Hashable {
     public var chargesBudget: Bool
 
     public init(
-        jump: CodeTemplate? = nil, load: CodeTemplate? = nil, store: CodeTemplate? = nil, chargesBudget: Bool = true
+        jump: CodeTemplate? = nil, load: CodeTemplate? = nil, store: CodeTemplate? = nil,
+        chargesBudget: Bool = true
     ) {
         self.jump = jump
         self.load = load
@@ -65,8 +67,8 @@ public struct Acceptor: Sendable, Hashable {
     public var suppliedArguments: Int
     /// The ways in which regions may be guarded.
     public var policies: Set<MemoryPolicy>
-    /// Regions of the acceptor's own, which its templates name and programs cannot. Whoever installs a fragment binds
-    /// memory to them, after the program's.
+    /// Regions of the acceptor's own, which its templates name and programs cannot. They are static, so that no address
+    /// that a program makes up leads there. Whoever installs a fragment binds memory to them, after the program's.
     public var regions: [Region]
     public var guards: GuardPolicy
     public var macros: [MacroInstruction]
@@ -86,7 +88,8 @@ public struct Acceptor: Sendable, Hashable {
         name: String, version: UInt32 = 1, registers: RegisterSet = .all, readOnlyRegisters: RegisterSet = [],
         scratch: RegisterSet = [], entryRegisters: [EntryRegister] = [], suppliedArguments: Int = 0,
         policies: Set<MemoryPolicy> = Set(MemoryPolicy.allCases), regions: [Region] = [],
-        guards: GuardPolicy = .standard, macros: [MacroInstruction], hostFunctions: [OfferedFunction] = [], budget: UInt64 = 100_000, prepayable: UInt64? = nil, depth: UInt64 = 16,
+        guards: GuardPolicy = .standard, macros: [MacroInstruction], hostFunctions: [OfferedFunction] = [],
+        budget: UInt64 = 100_000, prepayable: UInt64? = nil, depth: UInt64 = 16,
         instructionLimit: Int = ProgramLimits.instructionsPerFragment
     ) {
         self.name = name

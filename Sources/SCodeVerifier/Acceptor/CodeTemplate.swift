@@ -26,7 +26,8 @@ public struct CodeTemplate: Sendable, Hashable {
         else {
             throw DiagnosticsError([
                 Diagnostic(
-                    .error, .none, "a template is one fragment without procedures and jump tables", rule: .limits)
+                    .error, .none, "a template is one fragment without procedures and jump tables",
+                    rule: .limits)
             ])
         }
         // Its end stands for what comes behind it.

@@ -99,7 +99,9 @@ struct Expansion {
         _ template: CodeTemplate, _ operands: [MacroOperand], _ kinds: [MacroOperandKind], _ index: Int
     ) {
         guard template.code.parameters.count == operands.count else {
-            return report(index, "takes \(template.code.parameters.count) operands in its template, not \(operands.count)")
+            return report(
+                index,
+                "takes \(template.code.parameters.count) operands in its template, not \(operands.count)")
         }
         var registers: [UInt8: Register] = [:]
         let results = zip(operands, kinds).compactMap { operand, kind -> Register? in
@@ -113,7 +115,8 @@ struct Expansion {
         let labels = UInt32(truncatingIfNeeded: code.labels.count)
         let start = UInt32(truncatingIfNeeded: code.instructions.count)
         for label in template.code.labels {
-            code.labels.append(Label(name: "\(label.name)__\(code.labels.count)", position: start + label.position))
+            code.labels.append(
+                Label(name: "\(label.name)__\(code.labels.count)", position: start + label.position))
         }
         for instruction in template.code.instructions {
             guard let copy = adapted(instruction, template, labels, &registers, index) else { return }
@@ -124,7 +127,8 @@ struct Expansion {
     /// The register in which the template finds an operand, or leaves it. A value is copied where the template would
     /// change it, or read it after a result has been written to the same register, or where its type cuts it.
     private mutating func place(
-        _ operand: MacroOperand, _ kind: MacroOperandKind, isWritten: Bool, _ results: [Register], _ index: Int
+        _ operand: MacroOperand, _ kind: MacroOperandKind, isWritten: Bool, _ results: [Register],
+        _ index: Int
     ) -> Register? {
         switch (operand, kind) {
         case (.register(let register), .result): return register
@@ -138,13 +142,15 @@ struct Expansion {
         case (.immediate(let value), .value(let type)), (.immediate(let value), .result(let type)):
             guard let copy = takeRegister(.integer, index) else { return nil }
             append(
-                Instruction(Opcode(.set, type, .immediate), rd: copy, immediate: type.immediate(value)), index)
+                Instruction(Opcode(.set, type, .immediate), rd: copy, immediate: type.immediate(value)), index
+            )
             return copy
         }
     }
 
     private mutating func adapted(
-        _ instruction: Instruction, _ template: CodeTemplate, _ labels: UInt32, _ registers: inout [UInt8: Register],
+        _ instruction: Instruction, _ template: CodeTemplate, _ labels: UInt32,
+        _ registers: inout [UInt8: Register],
         _ index: Int
     ) -> Instruction? {
         var copy = instruction
@@ -242,6 +248,7 @@ struct Expansion {
             ? provider.macroCalls[Int(instruction.index)].name : instruction.opcode.mnemonic
         diagnostics.append(
             Diagnostic(
-                .error, provider.sourceRange(at: index), "the acceptor's code for '\(name)' \(problem)", rule: .macros))
+                .error, provider.sourceRange(at: index), "the acceptor's code for '\(name)' \(problem)",
+                rule: .macros))
     }
 }
