@@ -10,6 +10,7 @@ let package = Package(
     name: "scode",
     products: [
         .library(name: "SCode", targets: ["SCode"]),
+        .library(name: "SCodeAcceptors", targets: ["SCodeAcceptors"]),
         .library(name: "Exokernel", targets: ["Exokernel"]),
         .executable(name: "scodec", targets: ["scodec"]),
     ],
@@ -46,16 +47,20 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // MARK: Acceptors that come with the system, written as an embedder would
+        .target(name: "SCodeAcceptors", dependencies: ["SCode"], swiftSettings: strict),
+
         // MARK: The simulated exokernel
         .target(
-            name: "Exokernel", dependencies: ["SCode", .product(name: "Yams", package: "Yams")],
+            name: "Exokernel",
+            dependencies: ["SCode", "SCodeAcceptors", .product(name: "Yams", package: "Yams")],
             swiftSettings: strict),
 
         // MARK: The command line
         .executableTarget(
             name: "scodec",
             dependencies: [
-                "SCode", "Exokernel", "CCapstone",
+                "SCode", "SCodeAcceptors", "Exokernel", "CCapstone",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -66,15 +71,29 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "SCodeIRTests", dependencies: ["SCodeIR", "SCodeTestSupport"], swiftSettings: strict),
+        // What the fuzzers of the package in Fuzz/ check; the tests replay it.
+        .target(
+            name: "SCodeFuzzing", dependencies: ["SCode", "SCodeAcceptors"], path: "Fuzz/SCodeFuzzing",
+            swiftSettings: strict),
+        .testTarget(
+            name: "FuzzReplayTests", dependencies: ["SCode", "SCodeFuzzing"], swiftSettings: strict),
         .testTarget(
             name: "SCodeSyntaxTests",
-            dependencies: ["SCodeIR", "SCodeSyntax", "SCodeVerifier", "SCodeTestSupport"],
+            dependencies: ["SCodeIR", "SCodeSyntax", "SCodeVerifier", "SCodeAcceptors", "SCodeTestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "EmbeddingTests", dependencies: ["SCode", "SCodeAcceptors"], swiftSettings: strict),
+        .testTarget(
+            name: "SCodeVerifierTests",
+            dependencies: ["SCodeIR", "SCodeSyntax", "SCodeVerifier", "SCode", "SCodeTestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "X86AssemblerTests", dependencies: ["X86Assembler", "CCapstone"], swiftSettings: strict),
         .testTarget(
-            name: "DifferentialTests", dependencies: ["SCode", "SCodeTestSupport"], swiftSettings: strict),
-        .testTarget(name: "FileTests", dependencies: ["scodec"], swiftSettings: strict),
+            name: "DifferentialTests",
+            dependencies: ["SCode", "SCodeIR", "SCodeJIT", "SCodeVerifier", "SCodeTestSupport"],
+            swiftSettings: strict),
+        .testTarget(name: "FileTests", dependencies: ["scodec", "SCodeTestSupport"], swiftSettings: strict),
         .testTarget(
             name: "ReportTests", dependencies: ["Exokernel", "SCodeTestSupport"], swiftSettings: strict),
         .testTarget(

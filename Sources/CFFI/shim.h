@@ -11,3 +11,5 @@ static inline ffi_type *scode_ffi_sint32(void) { return &ffi_type_sint32; }
 static inline ffi_type *scode_ffi_uint32(void) { return &ffi_type_uint32; }
 static inline ffi_type *scode_ffi_sint64(void) { return &ffi_type_sint64; }
 static inline ffi_type *scode_ffi_uint64(void) { return &ffi_type_uint64; }
+static inline ffi_type *scode_ffi_float(void) { return &ffi_type_float; }
+static inline ffi_type *scode_ffi_double(void) { return &ffi_type_double; }

@@ -14,6 +14,8 @@ public enum InstallFailure: Error, Sendable, Hashable {
     case regionTooSmall(String), regionReadOnly(String)
     /// A region's addresses wrap around, overlap another's, or lie where the address space translates.
     case regionMisplaced(String)
+    /// The fragment has atomic operations, and the region's address or memory is no multiple of 8.
+    case regionMisaligned(String)
     /// A virtual region needs an address space; another kind needs host memory, and must not be given one.
     case regionKind(String)
     /// The operands of this macro-instruction are not the parameters of its host function, or libffi does not
@@ -31,6 +33,8 @@ public struct Invocation {
     public var leftIn: Fragment
     /// After accept and refuse: the registers, when the fragment was installed to observe all of them.
     public var registers: RegisterFile
+    /// The first claim of the verifier that did not hold, when the fragment was installed to check them.
+    public var violation: String?
 }
 
 /// A fragment installed for an owner: code, the memory it may touch, and the jump table that leads to the
@@ -40,6 +44,8 @@ public final class Fragment {
     public let engine: EngineKind
     public let observation: RegisterObservation
     public let slotCount: Int
+    /// Whether the interpreter holds the verifier's claims against what happens.
+    public let checksFacts: Bool
     /// For the embedder: whose fragment it is.
     public var owner = 0
     /// The machine code, when the engine is native.
@@ -59,12 +65,16 @@ public final class Fragment {
     ///   - regions: what each of the program's regions is bound to, in their order.
     ///   - space: the owner's address space, for virtual memory.
     ///   - slotCount: places for sub-fragments, all empty at first.
+    ///   - checksFacts: whether the interpreter checks every claim of the verifier, for tests: see
+    ///     `Invocation.violation`. *Requires* that the program was verified with `keepsStates`.
     public init(
         _ code: VerifiedFragment, regions: [RegionBinding] = [], space: AddressSpace? = nil,
         slotCount: Int = 0,
-        engine: EngineKind = .native, observing observation: RegisterObservation = .live
+        engine: EngineKind = .native, observing observation: RegisterObservation = .live,
+        checksFacts: Bool = false
     ) throws(InstallFailure) {
-        try RegionBinding.check(regions, against: code.regions, space: space)
+        let hasAtomics = code.code.instructions.contains { $0.opcode.isAtomic }
+        try RegionBinding.check(regions, against: code.regions, space: space, hasAtomics: hasAtomics)
         var calls: [HostCall?] = []
         for macro in code.macros {
             guard case .hostCall(let function) = macro.expansion else {
@@ -87,6 +97,7 @@ public final class Fragment {
         self.engine = engine
         self.observation = observation
         self.space = space
+        self.checksFacts = checksFacts
         self.slotCount = max(slotCount, 0)
         hostCalls = calls
         children = Array(repeating: nil, count: max(slotCount, 0))
@@ -128,6 +139,9 @@ public final class Fragment {
             case nil: break
             }
         }
+        for (index, register) in code.acceptor.entryRegisters.enumerated() {
+            setArgument(code.code.parameters.count + index, register.range?.lowerBound ?? 0)
+        }
         if hostCalls.contains(where: { $0 != nil }) {
             let records = UnsafeMutablePointer<scode_host_function>.allocate(capacity: hostCalls.count)
             for (index, call) in hostCalls.enumerated() {
@@ -144,9 +158,16 @@ public final class Fragment {
     }
 
     /// Sets what a register of `acceptor.entryRegisters` holds whenever the fragment is entered.
-    public func setEntryRegister(_ index: Int, _ value: UInt64) {
-        guard code.acceptor.entryRegisters.indices.contains(index) else { return }
+    /// - Returns: false, and nothing is changed, when there is no such register or the acceptor promises that it does
+    ///   not hold this value.
+    @discardableResult
+    public func setEntryRegister(_ index: Int, _ value: UInt64) -> Bool {
+        guard code.acceptor.entryRegisters.indices.contains(index) else { return false }
+        let register = code.acceptor.entryRegisters[index]
+        let value = register.type.canonical(value)
+        guard register.range?.contains(value) ?? true else { return false }
         setArgument(code.code.parameters.count + index, value)
+        return true
     }
 
     /// Puts a fragment into a slot of the jump table, or empties it. Both must use the same engine.
@@ -163,7 +184,8 @@ public final class Fragment {
 
     /// Runs the fragment, and whatever it calls, in the calling thread.
     /// - Parameters:
-    ///   - arguments: for the first parameters; the others hold their defaults, or zero.
+    ///   - arguments: for the first parameters, of which the acceptor supplies `suppliedArguments`; the others hold
+    ///     their defaults, or zero.
     ///   - budget: backward jumps and sub-fragment calls that the whole chain may make; nil: the acceptor's.
     public func invoke(arguments: [UInt64] = [], budget: UInt64? = nil) -> Invocation {
         // A host function may come back to the fragment that called it: that run has a context of its own.
@@ -191,10 +213,12 @@ public final class Fragment {
                 }
             }
         }
+        // The verifier counts on it that parameters beyond those that the acceptor supplies hold their defaults.
+        let count = min(arguments.count, code.acceptor.suppliedArguments)
         var words = instance.pointee.arguments
         return withUnsafeMutablePointer(to: &words) {
             $0.withMemoryRebound(to: UInt64.self, capacity: Int(SCODE_ARGUMENT_LIMIT)) { words in
-                for (index, parameter) in code.code.parameters.enumerated() where index < arguments.count {
+                for (index, parameter) in code.code.parameters.enumerated() where index < count {
                     words[index] = parameter.type.canonical(arguments[index])
                 }
                 return enter(context, words)
@@ -207,10 +231,12 @@ public final class Fragment {
     ) -> Invocation {
         guard let native else {
             let outcome = Interpreter.run(
-                instance, arguments: arguments, context: context, observing: observation)
+                instance, arguments: arguments, context: context, observing: observation,
+                checksFacts: checksFacts)
             return Invocation(
                 exit: outcome.exit, remainingBudget: outcome.remainingBudget,
-                leftIn: Fragment.owning(outcome.leftIn) ?? self, registers: outcome.registers)
+                leftIn: Fragment.owning(outcome.leftIn) ?? self, registers: outcome.registers,
+                violation: outcome.violation)
         }
         let result = scode_enter(native.outerEntry, context, instance, arguments)
         let leftIn = Fragment.owning(context.pointee.instance) ?? self

@@ -87,12 +87,14 @@ extension RegionBinding {
         if region.policy == .physical { flags |= UInt64(SCODE_REGION_SEARCHED) }
         return scode_region(
             base: base, size: size, host: host, flags: flags,
-            offset_count: (count(1), count(2), count(4), count(8)))
+            offset_count: (count(1), count(2), count(4), count(8)),
+            delta: host.map { UInt64(UInt(bitPattern: $0)) &- base } ?? 0)
     }
 
-    /// Holds bindings against what a program declares.
+    /// Holds bindings against what a program declares. With atomic operations, what is aligned in the region is
+    /// aligned for the fragment and for the processor.
     static func check(
-        _ bindings: [RegionBinding], against regions: [Region], space: AddressSpace?
+        _ bindings: [RegionBinding], against regions: [Region], space: AddressSpace?, hasAtomics: Bool
     ) throws(InstallFailure) {
         guard bindings.count == regions.count else {
             throw .regionCount(declared: regions.count, given: bindings.count)
@@ -103,10 +105,16 @@ extension RegionBinding {
             } else {
                 guard binding.host != nil else { throw .regionKind(region.name) }
             }
+            if hasAtomics {
+                let host = binding.host.map { UInt64(UInt(bitPattern: $0)) } ?? 0
+                if host % 8 != 0 || binding.base % 8 != 0 { throw .regionMisaligned(region.name) }
+            }
             if binding.size < region.size { throw .regionTooSmall(region.name) }
             if region.isWritable, !binding.isWritable { throw .regionReadOnly(region.name) }
             guard region.size <= UInt64.max - binding.base else { throw .regionMisplaced(region.name) }
             let end = binding.base + region.size
+            // Addresses compare as their offsets do: the verifier counts on it.
+            if end > 1 << 63 { throw .regionMisplaced(region.name) }
             if region.policy == .virtual {
                 if end > 1 << 32 { throw .regionMisplaced(region.name) }
                 continue

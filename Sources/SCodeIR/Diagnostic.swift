@@ -6,11 +6,14 @@ public struct SourceRange: Hashable, Sendable, BitwiseCopyable {
     public var column: UInt32
     /// Length in characters.
     public var length: UInt32
+    /// The file, as an index into `Program.sourceFiles`; 0 is the program's own.
+    public var file: UInt16
 
-    public init(line: UInt32, column: UInt32, length: UInt32) {
+    public init(line: UInt32, column: UInt32, length: UInt32, file: UInt16 = 0) {
         self.line = line
         self.column = column
         self.length = length
+        self.file = file
     }
     public static let none = SourceRange(line: 0, column: 0, length: 0)
 }
@@ -19,9 +22,9 @@ public struct SourceRange: Hashable, Sendable, BitwiseCopyable {
 public enum VerifierRule: UInt8, CaseIterable, Sendable {
     case operands = 1, registersMapped, readOnlyRegisters, labels, macros, endOfFragment, limits,
         initialisation
-    case staticAccess, regions, parameters
+    case staticAccess, regions, parameters, procedures, hostFunctions, acceptorVersion
 
-    /// `V1` … `V11`.
+    /// `V1` … `V14`.
     public var code: String { "V\(rawValue)" }
 
     /// The rule in a sentence; the language reference lists these.
@@ -35,10 +38,16 @@ public enum VerifierRule: UInt8, CaseIterable, Sendable {
         case .macros: "macro-instructions are the acceptor's, with the operands that it declares"
         case .endOfFragment: "no path runs off the end of the fragment"
         case .limits: "sizes stay within the limits of language and acceptor"
-        case .initialisation: "a register is written on every path before it is read"
-        case .staticAccess: "in static regions each address is known at download and lies inside"
+        case .initialisation:
+            "a register is written on every path before it is read; a floating-point one with the type that is read"
+        case .staticAccess: "in static regions each address is proved at download to lie inside"
         case .regions: "regions have a policy that the acceptor offers, and are not written when read-only"
         case .parameters: "each parameter has its own register and a value: the acceptor's or its default"
+        case .procedures:
+            "procedures are entered only by call, left only by ret or an exit, and call one another without recursion"
+        case .hostFunctions:
+            "host functions are the acceptor's, declared with the signature that it gives them"
+        case .acceptorVersion: "the acceptor has at least the version that the program asks for"
         }
     }
 }

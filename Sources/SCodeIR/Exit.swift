@@ -19,6 +19,10 @@ public enum AbortReason: UInt8, CaseIterable, Error, Sendable {
     case depthExceeded
     /// `s_sub_sched` of a slot that the scheduler does not have.
     case noSuchSlot
+    /// An atomic operation at an address that is not a multiple of its size.
+    case misaligned
+    /// A guard or macro-instruction of the acceptor's own refused to go on.
+    case policy
 
     /// The name that reports and file tests use.
     public var name: String {
@@ -33,14 +37,17 @@ public enum AbortReason: UInt8, CaseIterable, Error, Sendable {
         case .pageTableCorrupt: "page-table-corrupt"
         case .depthExceeded: "depth-exceeded"
         case .noSuchSlot: "no-such-slot"
+        case .misaligned: "misaligned"
+        case .policy: "policy"
         }
     }
 
     /// Whether `Abort.address` says anything.
     public var hasAddress: Bool {
         switch self {
-        case .outOfBounds, .readOnlyRegion, .pageNotPresent, .pageProtection, .pageTableCorrupt: true
-        case .budgetExhausted, .divisionByZero, .jumpTableIndex, .depthExceeded, .noSuchSlot: false
+        case .outOfBounds, .readOnlyRegion, .pageNotPresent, .pageProtection, .pageTableCorrupt, .misaligned:
+            true
+        case .budgetExhausted, .divisionByZero, .jumpTableIndex, .depthExceeded, .noSuchSlot, .policy: false
         }
     }
 }
@@ -49,7 +56,7 @@ public enum AbortReason: UInt8, CaseIterable, Error, Sendable {
 public struct RegisterFile: Hashable, Sendable {
     /// Which registers `values` is meaningful for; the others are zero.
     public var valid: RegisterSet
-    /// 32 values of 64 bits.
+    /// 64 values of 64 bits, by register number; of an `f`, the upper half is zero.
     public var values: [UInt64]
     /// All registers zero and none valid, or the given ones.
     public init(valid: RegisterSet = [], values: [UInt64] = RegisterFile.zeros) {

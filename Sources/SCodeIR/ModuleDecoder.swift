@@ -1,241 +1,368 @@
-/// Why bytes are not a module. Each says where, in bytes from the start.
-public enum DecodingFailure: Error, Hashable, Sendable {
-    /// The module ends inside a field.
-    case truncated(at: Int)
-    /// The first four bytes are not `SCOD`.
-    case notAModule
-    /// A version that this decoder does not read.
-    case unknownVersion(UInt16, at: Int)
-    /// A list longer than `ProgramLimits` allows, or than the bytes that are left could hold.
-    case tooMany(DecodedList, UInt32, at: Int)
-    /// Not UTF-8, or with control characters in it.
-    case badName(at: Int)
-    /// A byte that none of the field's meanings has.
-    case badByte(DecodedField, UInt8, at: Int)
-    /// Bytes follow the program.
-    case trailingBytes(at: Int)
-
-    /// The lists of a module.
-    public enum DecodedList: String, Hashable, Sendable {
-        case regions, fragments, parameters, labels, tables, tableEntries, macroCalls, macroOperands
-        case instructions
-    }
-
-    /// The fields of a module in which not every byte means something.
-    public enum DecodedField: String, Hashable, Sendable {
-        case optional, policy, access, register, type, parameterDefault, macroOperand, operation, sourceType
-        case form, padding, positions
-    }
-
-    /// Where in the module, in bytes from its start.
-    public var offset: Int {
-        switch self {
-        case .notAModule: 0
-        case .truncated(let at), .unknownVersion(_, let at), .tooMany(_, _, let at), .badName(let at),
-            .badByte(_, _, let at), .trailingBytes(let at):
-            at
-        }
-    }
-}
-
-extension DecodingFailure: CustomStringConvertible {
-    public var description: String {
-        switch self {
-        case .truncated(let at): "byte \(at): the module ends in the middle"
-        case .notAModule: "byte 0: not a module: it does not begin with SCOD"
-        case .unknownVersion(let version, let at): "byte \(at): version \(version) is not known"
-        case .tooMany(let list, let count, let at):
-            "byte \(at): \(count) \(list.rawValue) are more than can be"
-        case .badName(let at): "byte \(at): the name is not plain UTF-8"
-        case .badByte(let field, let byte, let at): "byte \(at): \(byte) means nothing as \(field.rawValue)"
-        case .trailingBytes(let at): "byte \(at): bytes follow the program"
-        }
-    }
-}
-
 extension Program {
-    /// Reads a module. What comes out has the shape of a program and no more: the verifier judges it.
+    /// Reads a module. What comes out has the shape of a program and no more: the verifier judges it. Whatever
+    /// the bytes are, decoding takes time and memory in proportion to their number.
+    public init(decoding bytes: UnsafeRawBufferPointer) throws(DecodingFailure) {
+        guard let base = bytes.baseAddress else { throw .notAModule }
+        var reader = ModuleReader(ModuleCursor(base: base, count: bytes.count))
+        self = try reader.program()
+    }
+
+    public init(decoding bytes: RawSpan) throws(DecodingFailure) {
+        self = try bytes.withUnsafeBytes { (buffer) throws(DecodingFailure) in try Program(decoding: buffer) }
+    }
+
     public init(decoding bytes: [UInt8]) throws(DecodingFailure) {
-        var reader = ModuleReader(bytes)
-        guard bytes.starts(with: ModuleFormat.magic) else { throw .notAModule }
-        reader.offset = ModuleFormat.magic.count
-        let versionOffset = reader.offset
-        let version: UInt16 = try reader.integer()
-        guard version == ModuleFormat.version else { throw .unknownVersion(version, at: versionOffset) }
-        self.init()
-        if try reader.flag(.optional) { acceptorName = try reader.name() }
-        for _ in 0..<(try reader.count(.regions, atMost: ProgramLimits.regions, elementSize: 11)) {
-            regions.append(try reader.region())
-        }
-        for _ in 0..<(try reader.count(.fragments, atMost: ProgramLimits.fragments, elementSize: 54)) {
-            fragments.append(try reader.fragment())
-        }
-        guard reader.offset == bytes.count else { throw .trailingBytes(at: reader.offset) }
+        try self.init(decoding: bytes.span.bytes)
     }
 }
 
-/// Takes fields off the front. Never reads past the end, and never allocates for more than there are bytes.
+/// Reads a module section by section. `ModuleWriter` writes what it reads.
 private struct ModuleReader {
-    private let bytes: [UInt8]
-    /// At most `bytes.count`.
-    var offset = 0
+    private var cursor: ModuleCursor
+    private let layouts = OperandLayout.all
+    /// The range before the one to read.
+    private var lastRange = SourceRange.none
 
-    init(_ bytes: [UInt8]) { self.bytes = bytes }
+    init(_ cursor: ModuleCursor) { self.cursor = cursor }
 
-    private var remaining: Int { bytes.count - offset }
-
-    mutating func byte() throws(DecodingFailure) -> UInt8 {
-        guard offset < bytes.count else { throw .truncated(at: offset) }
-        defer { offset += 1 }
-        return bytes[offset]
-    }
-
-    mutating func integer<Value: FixedWidthInteger & UnsignedInteger>() throws(DecodingFailure) -> Value {
-        let size = Value.bitWidth / 8
-        guard remaining >= size else { throw .truncated(at: offset) }
-        var value: Value = 0
-        for index in (offset..<offset + size).reversed() {
-            value = value << 8 | Value(truncatingIfNeeded: bytes[index])
-        }
-        offset += size
-        return value
-    }
-
-    mutating func signed() throws(DecodingFailure) -> Int64 {
-        let bits: UInt64 = try integer()
-        return Int64(bitPattern: bits)
-    }
-
-    /// A byte that `meaning` understands.
-    mutating func coded<Value>(
-        _ field: DecodingFailure.DecodedField, _ meaning: (UInt8) -> Value?
-    ) throws(DecodingFailure) -> Value {
-        let at = offset
-        let byte = try byte()
-        guard let value = meaning(byte) else { throw .badByte(field, byte, at: at) }
-        return value
-    }
-
-    mutating func flag(_ field: DecodingFailure.DecodedField) throws(DecodingFailure) -> Bool {
-        try coded(field) { $0 < 2 ? $0 == 1 : nil }
-    }
-
-    mutating func register() throws(DecodingFailure) -> Register {
-        try coded(.register) { Int($0) < Register.count ? Register($0) : nil }
-    }
-
-    /// The length of a list whose elements take at least `elementSize` bytes each.
-    mutating func count(
-        _ list: DecodingFailure.DecodedList, atMost limit: Int, elementSize: Int
-    ) throws(DecodingFailure) -> Int {
-        let at = offset
-        let count: UInt32 = try integer()
-        guard count <= limit, Int(count) <= remaining / elementSize else {
-            throw .tooMany(list, count, at: at)
-        }
-        return Int(count)
-    }
-
-    mutating func name() throws(DecodingFailure) -> String {
-        let at = offset
-        let length = Int(try byte())
-        guard remaining >= length else { throw .truncated(at: bytes.count) }
-        let utf8 = bytes[offset..<offset + length]
-        guard let name = String(validating: utf8, as: UTF8.self),
-            !name.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
-        else { throw .badName(at: at) }
-        offset += length
-        return name
-    }
-
-    mutating func region() throws(DecodingFailure) -> Region {
-        Region(
-            name: try name(), policy: try coded(.policy) { MemoryPolicy(rawValue: $0) },
-            isWritable: try flag(.access), size: try integer())
-    }
-
-    mutating func fragment() throws(DecodingFailure) -> FragmentCode {
-        var fragment = FragmentCode(name: try name())
-        for _ in 0..<(try count(.parameters, atMost: ProgramLimits.parameters, elementSize: 4)) {
-            fragment.parameters.append(try parameter())
-        }
-        for number in 0..<Register.count where try flag(.optional) {
-            fragment.registerNames[number] = try name()
-        }
-        for _ in 0..<(try count(.labels, atMost: ProgramLimits.labels, elementSize: 5)) {
-            fragment.labels.append(Label(name: try name(), position: try integer()))
-        }
-        for _ in 0..<(try count(.tables, atMost: ProgramLimits.tables, elementSize: 5)) {
-            fragment.tables.append(try table())
-        }
-        let calls = try count(.macroCalls, atMost: ProgramLimits.instructionsPerFragment, elementSize: 5)
-        for _ in 0..<calls { fragment.macroCalls.append(try macroCall()) }
-        let instructions = try count(
-            .instructions, atMost: ProgramLimits.instructionsPerFragment,
-            elementSize: ModuleFormat.instructionSize)
-        fragment.instructions.reserveCapacity(instructions)
-        for _ in 0..<instructions { fragment.instructions.append(try instruction()) }
-        let known = ModuleFormat.hasHeadingRange | ModuleFormat.hasSourceRanges
-        let positions = try coded(.positions) { $0 & ~known == 0 ? $0 : nil }
-        if positions & ModuleFormat.hasHeadingRange != 0 { fragment.range = try range() }
-        if positions & ModuleFormat.hasSourceRanges != 0 {
-            guard instructions <= remaining / ModuleFormat.rangeSize else {
-                throw .truncated(at: bytes.count)
+    mutating func program() throws(DecodingFailure) -> Program {
+        try header()
+        var program = Program()
+        var last = ModuleFormat.Section.end
+        while let section = try section(after: last) {
+            switch section {
+            case .end: break
+            case .acceptor:
+                program.acceptorName = try cursor.name()
+                program.acceptorVersion = try cursor.number32(.acceptorVersion)
+            case .hostFunctions: program.hostFunctions = try hostFunctions()
+            case .regions: program.regions = try regions()
+            case .fragments: program.fragments = try fragments()
+            case .names: try names(&program.fragments)
+            case .positions: try positions(&program)
             }
-            fragment.sourceRanges.reserveCapacity(instructions)
-            for _ in 0..<instructions { fragment.sourceRanges.append(try range()) }
+            last = section
         }
+        guard cursor.isAtEnd else { throw .trailingBytes(at: cursor.offset) }
+        return program
+    }
+
+    private mutating func header() throws(DecodingFailure) {
+        for expected in ModuleFormat.magic {
+            guard cursor.remaining > 0, try cursor.byte() == expected else { throw .notAModule }
+        }
+        let at = cursor.offset
+        let version = try cursor.number()
+        guard version == ModuleFormat.version else { throw .unknownVersion(version, at: at) }
+    }
+
+    /// The section that comes next; nil at the end of the module.
+    private mutating func section(
+        after last: ModuleFormat.Section
+    ) throws(DecodingFailure) -> ModuleFormat.Section? {
+        let at = cursor.offset
+        let number = try cursor.byte()
+        guard let section = ModuleFormat.Section(rawValue: number) else {
+            throw .unknownSection(number, at: at)
+        }
+        if section == .end { return nil }
+        guard number > last.rawValue else { throw .sectionOrder(number, at: at) }
+        return section
+    }
+
+    // MARK: What the program declares
+
+    private mutating func hostFunctions() throws(DecodingFailure) -> [HostDeclaration] {
+        let count = try cursor.countOfSome(
+            .hostFunctions, atMost: ProgramLimits.hostFunctions,
+            leastBytes: ModuleFormat.LeastBytes.hostFunction)
+        var functions: [HostDeclaration] = []
+        functions.reserveCapacity(count)
+        for _ in 0..<count {
+            var function = HostDeclaration(name: try cursor.name(), parameters: [])
+            let at = cursor.offset
+            let result = try cursor.number()
+            if result > 0 { function.result = try type(result - 1, at: at) }
+            let parameters = try cursor.count(
+                .hostParameters, atMost: ProgramLimits.macroOperands, leastBytes: 1)
+            for _ in 0..<parameters {
+                let at = cursor.offset
+                function.parameters.append(try type(try cursor.number(), at: at))
+            }
+            functions.append(function)
+        }
+        return functions
+    }
+
+    private func type(_ number: UInt64, at offset: Int) throws(DecodingFailure) -> ValueType {
+        guard let type = UInt8(exactly: number).flatMap(ValueType.init(rawValue:)) else {
+            throw .badValue(.type, number, at: offset)
+        }
+        return type
+    }
+
+    private mutating func regions() throws(DecodingFailure) -> [Region] {
+        let count = try cursor.countOfSome(
+            .regions, atMost: ProgramLimits.regions, leastBytes: ModuleFormat.LeastBytes.region)
+        var regions: [Region] = []
+        regions.reserveCapacity(count)
+        for _ in 0..<count {
+            let name = try cursor.name()
+            let at = cursor.offset
+            let flags = try cursor.number()
+            let number = flags & ~ModuleFormat.regionIsWritable
+            guard let policy = UInt8(exactly: number).flatMap(MemoryPolicy.init(rawValue:)) else {
+                throw .badValue(.regionFlags, flags, at: at)
+            }
+            regions.append(
+                Region(
+                    name: name, policy: policy, isWritable: flags & ModuleFormat.regionIsWritable != 0,
+                    size: try cursor.number()))
+        }
+        return regions
+    }
+
+    // MARK: Fragments
+
+    private mutating func fragments() throws(DecodingFailure) -> [FragmentCode] {
+        let count = try cursor.countOfSome(
+            .fragments, atMost: ProgramLimits.fragments, leastBytes: ModuleFormat.LeastBytes.fragment)
+        var fragments: [FragmentCode] = []
+        fragments.reserveCapacity(count)
+        for _ in 0..<count { fragments.append(try fragment()) }
+        return fragments
+    }
+
+    private mutating func fragment() throws(DecodingFailure) -> FragmentCode {
+        var fragment = FragmentCode(name: try cursor.name(), registerNames: Self.noRegisterNames)
+        fragment.parameters = try parameters()
+        fragment.labels = try labels()
+        fragment.tables = try tables()
+        fragment.procedures = try procedures()
+        fragment.macroCalls = try macroCalls()
+        fragment.instructions = try instructions()
         return fragment
     }
 
+    /// Shared by all fragments whose registers have no names.
+    private static let noRegisterNames = [String?](repeating: nil, count: Register.count)
+
+    private mutating func parameters() throws(DecodingFailure) -> [Parameter] {
+        let count = try cursor.count(
+            .parameters, atMost: ProgramLimits.parameters, leastBytes: ModuleFormat.LeastBytes.parameter)
+        var parameters: [Parameter] = []
+        parameters.reserveCapacity(count)
+        for _ in 0..<count { parameters.append(try parameter()) }
+        return parameters
+    }
+
     private mutating func parameter() throws(DecodingFailure) -> Parameter {
-        var parameter = Parameter(name: try name(), register: try register(), type: try type(.type))
-        switch try coded(.parameterDefault, { $0 < 3 ? $0 : nil }) {
-        case 1: parameter.defaultValue = .constant(try signed())
-        case 2: parameter.defaultValue = .region(try integer())
-        default: break
+        let register = try register(.register)
+        let at = cursor.offset
+        let flags = try cursor.number()
+        let typeMask: UInt64 = (1 << ModuleFormat.parameterTypeBits) - 1
+        guard let kind = ModuleFormat.DefaultKind(rawValue: flags >> ModuleFormat.parameterTypeBits) else {
+            throw .badValue(.parameterFlags, flags, at: at)
+        }
+        var parameter = Parameter(name: "", register: register, type: try type(flags & typeMask, at: at))
+        switch kind {
+        case .none: break
+        case .constant: parameter.defaultValue = .constant(try cursor.signed())
+        case .region: parameter.defaultValue = .region(try cursor.number32(.parameterRegion))
         }
         return parameter
     }
 
-    private mutating func table() throws(DecodingFailure) -> JumpTable {
-        var table = JumpTable(name: try name(), labels: [])
-        let entries = try count(.tableEntries, atMost: ProgramLimits.tableEntries, elementSize: 4)
-        table.labels.reserveCapacity(entries)
-        for _ in 0..<entries { table.labels.append(try integer()) }
-        return table
+    private mutating func register(
+        _ field: DecodingFailure.DecodedField
+    ) throws(DecodingFailure) -> Register {
+        Register(UInt8(truncatingIfNeeded: try cursor.number(field, atMost: UInt64(Register.count - 1))))
+    }
+
+    private mutating func labels() throws(DecodingFailure) -> [Label] {
+        let count = try cursor.count(
+            .labels, atMost: ProgramLimits.labels, leastBytes: ModuleFormat.LeastBytes.label)
+        var labels: [Label] = []
+        labels.reserveCapacity(count)
+        for _ in 0..<count { labels.append(Label(name: "", position: try cursor.number32(.labelPosition))) }
+        return labels
+    }
+
+    private mutating func tables() throws(DecodingFailure) -> [JumpTable] {
+        let count = try cursor.count(
+            .tables, atMost: ProgramLimits.tables, leastBytes: ModuleFormat.LeastBytes.table)
+        var tables: [JumpTable] = []
+        tables.reserveCapacity(count)
+        for _ in 0..<count {
+            let entries = try cursor.count(
+                .tableEntries, atMost: ProgramLimits.tableEntries,
+                leastBytes: ModuleFormat.LeastBytes.tableEntry)
+            var table = JumpTable(name: "", labels: [])
+            table.labels.reserveCapacity(entries)
+            for _ in 0..<entries { table.labels.append(try cursor.number32(.tableEntry)) }
+            tables.append(table)
+        }
+        return tables
+    }
+
+    private mutating func procedures() throws(DecodingFailure) -> [Procedure] {
+        let count = try cursor.count(
+            .procedures, atMost: ProgramLimits.procedures, leastBytes: ModuleFormat.LeastBytes.procedure)
+        var procedures: [Procedure] = []
+        procedures.reserveCapacity(count)
+        for _ in 0..<count {
+            procedures.append(Procedure(name: "", start: try cursor.number32(.procedureStart)))
+        }
+        return procedures
+    }
+
+    private mutating func macroCalls() throws(DecodingFailure) -> [MacroCall] {
+        let count = try cursor.count(
+            .macroCalls, atMost: ProgramLimits.instructionsPerFragment,
+            leastBytes: ModuleFormat.LeastBytes.macroCall)
+        var calls: [MacroCall] = []
+        calls.reserveCapacity(count)
+        for _ in 0..<count { calls.append(try macroCall()) }
+        return calls
     }
 
     private mutating func macroCall() throws(DecodingFailure) -> MacroCall {
-        var call = MacroCall(name: try name(), operands: [])
-        for _ in 0..<(try count(.macroOperands, atMost: ProgramLimits.macroOperands, elementSize: 2)) {
-            let isImmediate = try flag(.macroOperand)
-            call.operands.append(isImmediate ? .immediate(try signed()) : .register(try register()))
+        var call = MacroCall(name: try cursor.name(), operands: [])
+        let count = try cursor.count(
+            .macroOperands, atMost: ProgramLimits.macroOperands,
+            leastBytes: ModuleFormat.LeastBytes.macroOperand)
+        call.operands.reserveCapacity(count)
+        for _ in 0..<count {
+            let operand = try cursor.number(.macroOperand, atMost: ModuleFormat.constantOperand)
+            call.operands.append(
+                operand == ModuleFormat.constantOperand
+                    ? .immediate(try cursor.signed())
+                    : .register(Register(UInt8(truncatingIfNeeded: operand))))
         }
         return call
     }
 
-    private mutating func type(
-        _ field: DecodingFailure.DecodedField
-    ) throws(DecodingFailure) -> ValueType {
-        try coded(field) { ValueType(rawValue: $0) }
+    private mutating func instructions() throws(DecodingFailure) -> [Instruction] {
+        let count = try cursor.count(
+            .instructions, atMost: ProgramLimits.instructionsPerFragment,
+            leastBytes: ModuleFormat.LeastBytes.instruction)
+        var instructions: [Instruction] = []
+        instructions.reserveCapacity(count)
+        // A cursor of its own, which stays in registers.
+        var cursor = cursor
+        for _ in 0..<count { instructions.append(try cursor.instruction(layouts)) }
+        self.cursor = cursor
+        return instructions
     }
 
-    private mutating func instruction() throws(DecodingFailure) -> Instruction {
-        let operation = try coded(.operation) { Operation(rawValue: $0) }
-        let type = try type(.type)
-        let source = try self.type(.sourceType)
-        let form = try coded(.form) { OperandForm(rawValue: $0) }
-        let rd = try register()
-        let rs1 = try register()
-        let rs2 = try register()
-        try coded(.padding) { $0 == 0 ? () : nil }
-        return Instruction(
-            Opcode(operation, type, form, from: source), rd: rd, rs1: rs1, rs2: rs2, index: try integer(),
-            immediate: try signed())
+    // MARK: Names
+
+    private mutating func names(_ fragments: inout [FragmentCode]) throws(DecodingFailure) {
+        let start = cursor.offset
+        var hasNames = false
+        for index in fragments.indices {
+            let at = cursor.offset
+            let flags = ModuleFormat.NameFlags(rawValue: try cursor.number())
+            guard flags.isSubset(of: .all) else { throw .badValue(.nameFlags, flags.rawValue, at: at) }
+            if flags.isEmpty { continue }
+            hasNames = true
+            if flags.contains(.parameters) { try names(.parameterNames, of: &fragments[index].parameters) }
+            if flags.contains(.registers) { fragments[index].registerNames = try registerNames() }
+            if flags.contains(.labels) { try names(.labelNames, of: &fragments[index].labels) }
+            if flags.contains(.tables) { try names(.tableNames, of: &fragments[index].tables) }
+            if flags.contains(.procedures) { try names(.procedureNames, of: &fragments[index].procedures) }
+        }
+        guard hasNames else { throw .empty(.names, at: start) }
     }
 
-    private mutating func range() throws(DecodingFailure) -> SourceRange {
-        SourceRange(line: try integer(), column: try integer(), length: try integer())
+    private mutating func names<Element: Named>(
+        _ list: DecodingFailure.DecodedList, of elements: inout [Element]
+    ) throws(DecodingFailure) {
+        let start = cursor.offset
+        var hasNames = false
+        for index in elements.indices {
+            let name = try cursor.name()
+            if name.isEmpty { continue }
+            elements[index].name = name
+            hasNames = true
+        }
+        guard hasNames else { throw .empty(list, at: start) }
+    }
+
+    private mutating func registerNames() throws(DecodingFailure) -> [String?] {
+        let count = try cursor.countOfSome(
+            .registerNames, atMost: Register.count, leastBytes: ModuleFormat.LeastBytes.namedRegister)
+        var names = [String?](repeating: nil, count: Register.count)
+        var lowest = 0
+        for _ in 0..<count {
+            let at = cursor.offset
+            let number = Int(try register(.namedRegister).number)
+            // By ascending number, so that none comes twice.
+            guard number >= lowest else { throw .badValue(.namedRegister, UInt64(number), at: at) }
+            lowest = number + 1
+            let name = try cursor.name()
+            guard !name.isEmpty else { throw .empty(.registerNames, at: at) }
+            names[number] = name
+        }
+        return names
+    }
+
+    // MARK: Source positions
+
+    private mutating func positions(_ program: inout Program) throws(DecodingFailure) {
+        let start = cursor.offset
+        let files = try cursor.count(
+            .sourceFiles, atMost: ProgramLimits.sourceFiles, leastBytes: ModuleFormat.LeastBytes.name)
+        for _ in 0..<files {
+            program.sourceFiles.append(try cursor.name(atMost: ProgramLimits.sourceFileNameLength))
+        }
+        var saysSomething = files > 0
+        for index in program.fragments.indices {
+            let at = cursor.offset
+            let flags = ModuleFormat.PositionFlags(rawValue: try cursor.number())
+            guard flags.isSubset(of: .all) else { throw .badValue(.positionFlags, flags.rawValue, at: at) }
+            if flags.isEmpty { continue }
+            saysSomething = true
+            if flags.contains(.heading) {
+                let at = cursor.offset
+                lastRange = try cursor.range(after: lastRange, files: files)
+                guard lastRange != .none else { throw .empty(.headingPosition, at: at) }
+                program.fragments[index].range = lastRange
+            }
+            if flags.contains(.instructions) {
+                let count = program.fragments[index].instructions.count
+                program.fragments[index].sourceRanges = try ranges(count, files: files)
+            }
+        }
+        guard saysSomething else { throw .empty(.positions, at: start) }
+    }
+
+    /// A range for each instruction. That there are as many is not said again.
+    private mutating func ranges(_ count: Int, files: Int) throws(DecodingFailure) -> [SourceRange] {
+        guard count > 0 else { throw .empty(.instructionPositions, at: cursor.offset) }
+        guard count <= cursor.remaining / ModuleFormat.LeastBytes.range else {
+            throw .tooMany(.instructionPositions, UInt64(count), at: cursor.offset)
+        }
+        var ranges: [SourceRange] = []
+        ranges.reserveCapacity(count)
+        // A cursor of its own, which stays in registers.
+        var cursor = cursor
+        var last = lastRange
+        for _ in 0..<count {
+            last = try cursor.range(after: last, files: files)
+            ranges.append(last)
+        }
+        (self.cursor, lastRange) = (cursor, last)
+        return ranges
     }
 }
+
+/// What the names section names.
+private protocol Named {
+    var name: String { get set }
+}
+
+extension Parameter: Named {}
+extension Label: Named {}
+extension JumpTable: Named {}
+extension Procedure: Named {}

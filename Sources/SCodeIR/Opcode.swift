@@ -2,11 +2,15 @@
 public enum Operation: UInt8, CaseIterable, Sendable, BitwiseCopyable {
     case add, sub, mul, div, mod, and, or, xor, lsh, rsh
     case com, not, mov, neg
+    case byteSwap, countLeadingZeros, countTrailingZeros, populationCount
     case set, convert
     case load, store
+    case atomicAdd, atomicAnd, atomicOr, atomicXor
+    case fetchAdd, fetchAnd, fetchOr, fetchXor, exchange, compareExchange
     case blt, ble, bgt, bge, beq, bne
     case jump, jumpTable
-    case macro
+    case call, `return`
+    case hostCall, macro
 }
 
 /// Where the last source operand comes from.
@@ -21,11 +25,15 @@ public enum OperandForm: UInt8, CaseIterable, Sendable, BitwiseCopyable {
 
 /// One operand of an instruction, in the order of the text form.
 public enum OperandKind: Sendable {
-    /// A register that is written.
+    /// A register that is written: `rd`.
     case destination
+    /// A register that is read, in the place of `rd`: what a store stores.
+    case value
+    /// A register that is read and then written: `rd` of an atomic that fetches.
+    case exchanged
     /// A register that is read; the second one is `rs2`.
     case source, source2
-    /// An integer constant.
+    /// A constant: an integer, or of `setf` and `setd` a number.
     case immediate
     /// The name of a declared region, with an optional constant.
     case symbol
@@ -33,13 +41,17 @@ public enum OperandKind: Sendable {
     case label
     /// A declared jump table of the same fragment.
     case table
+    /// A local procedure of the same fragment.
+    case procedure
 }
 
 /// The operand lists that instructions share.
-public enum OperandShape: Sendable {
-    case binary, unary, constant, convert, load, store, branch, jump, jumpTable, macro
+@frozen public enum OperandShape: Sendable, BitwiseCopyable {
+    case binary, unary, constant, convert, load, store, fetch, compareExchange, branch, jump, jumpTable
+    case call, `return`, hostCall, macro
 
-    /// The operands in the order in which the text form writes them.
+    /// The operands in the order in which the text form writes them. Those of calls of host functions and of
+    /// macro-instructions stand in their `MacroCall`.
     public func operands(_ form: OperandForm) -> [OperandKind] {
         let last: OperandKind =
             switch form {
@@ -51,19 +63,72 @@ public enum OperandShape: Sendable {
         case .binary, .load: [.destination, .source, last]
         case .unary, .convert: [.destination, .source]
         case .constant: [.destination, last]
-        case .store: [.destination, .source, last]  // see `Instruction.value`: read, not written
+        case .store: [.value, .source, last]
+        case .fetch: [.exchanged, .source, last]
+        case .compareExchange: [.exchanged, .source2, .source, .immediate]
         case .branch: [.source, last, .label]
         case .jump: [.label]
         case .jumpTable: [.source, .table]
-        case .macro: []
+        case .call: [.procedure]
+        case .return, .hostCall, .macro: []
+        }
+    }
+
+    /// Whether it reads or writes memory at `rs1` plus an offset.
+    @inlinable public var isAccess: Bool {
+        switch self {
+        case .load, .store, .fetch, .compareExchange: true
+        case .binary, .unary, .constant, .convert, .branch, .jump, .jumpTable, .call, .return, .hostCall,
+            .macro:
+            false
+        }
+    }
+
+    /// Whether its operands stand in a `MacroCall`.
+    @inlinable public var isExpanded: Bool { self == .macro || self == .hostCall }
+}
+
+/// The fields of an instruction that mean something, and how: one for each `OperandKind`.
+public struct OperandFields: OptionSet, Sendable, BitwiseCopyable {
+    public let rawValue: UInt16
+    @inlinable public init(rawValue: UInt16) { self.rawValue = rawValue }
+
+    public static let destination = OperandFields(rawValue: 1)
+    public static let value = OperandFields(rawValue: 2)
+    public static let exchanged = OperandFields(rawValue: 4)
+    public static let source = OperandFields(rawValue: 8)
+    public static let source2 = OperandFields(rawValue: 16)
+    public static let immediate = OperandFields(rawValue: 32)
+    public static let symbol = OperandFields(rawValue: 64)
+    public static let label = OperandFields(rawValue: 128)
+    public static let table = OperandFields(rawValue: 256)
+    public static let procedure = OperandFields(rawValue: 512)
+
+    /// `rd` is written; is read.
+    public static let writesRd: OperandFields = [.destination, .exchanged]
+    public static let readsRd: OperandFields = [.value, .exchanged]
+    public static let index: OperandFields = [.symbol, .label, .table, .procedure]
+
+    init(_ kind: OperandKind) {
+        switch kind {
+        case .destination: self = .destination
+        case .value: self = .value
+        case .exchanged: self = .exchanged
+        case .source: self = .source
+        case .source2: self = .source2
+        case .immediate: self = .immediate
+        case .symbol: self = .symbol
+        case .label: self = .label
+        case .table: self = .table
+        case .procedure: self = .procedure
         }
     }
 }
 
 /// What an instruction may do besides computing.
-public struct OpcodeEffects: OptionSet, Sendable {
+public struct OpcodeEffects: OptionSet, Sendable, BitwiseCopyable {
     public let rawValue: UInt8
-    public init(rawValue: UInt8) { self.rawValue = rawValue }
+    @inlinable public init(rawValue: UInt8) { self.rawValue = rawValue }
 
     /// May end the fragment with an abort.
     public static let canAbort = OpcodeEffects(rawValue: 1)
@@ -119,20 +184,84 @@ public struct Opcode: Hashable, Sendable, BitwiseCopyable {
     }
 
     public var row: OpcodeRow { Opcode.table[Int(operation.rawValue)] }
-    public var shape: OperandShape { row.shape }
-    public var effects: OpcodeEffects { row.effects }
+    @inlinable public var shape: OperandShape { Opcode.columns[columnIndex].shape }
+    /// As the row says; arithmetic on floating-point numbers does not abort.
+    @inlinable public var effects: OpcodeEffects {
+        let effects = Opcode.columns[columnIndex].effects
+        return type.isFloat && shape == .binary ? effects.subtracting(.canAbort) : effects
+    }
     public var operands: [OperandKind] { row.shape.operands(form) }
+    /// The same, as a set of the fields of `Instruction` that mean something.
+    @inlinable public var fields: OperandFields { Opcode.columns[columnIndex].fields }
+
+    /// What every stage asks for each instruction, worked out from the table once.
+    @usableFromInline struct Columns: BitwiseCopyable {
+        @usableFromInline let shape: OperandShape
+        @usableFromInline let effects: OpcodeEffects
+        @usableFromInline let fields: OperandFields
+    }
+
+    /// Per operation and form; never changed and never freed.
+    @usableFromInline nonisolated(unsafe) static let columns: UnsafePointer<Columns> = {
+        let columns = UnsafeMutablePointer<Columns>.allocate(capacity: table.count * 4)
+        for (number, row) in table.enumerated() {
+            for form in 0..<4 {
+                let operands = row.shape.operands(OperandForm(rawValue: UInt8(form)) ?? .register)
+                (columns + number * 4 + form).initialize(
+                    to: Columns(
+                        shape: row.shape, effects: row.effects,
+                        fields: operands.reduce(into: []) { $0.formUnion(OperandFields($1)) }))
+            }
+        }
+        return UnsafePointer(columns)
+    }()
+
+    @usableFromInline var columnIndex: Int { Int(operation.rawValue) << 2 | Int(form.rawValue) }
+
+    /// Which kind of register an operand is.
+    public func bank(_ operand: OperandKind) -> RegisterBank {
+        switch operand {
+        case .destination, .value, .exchanged: return type.isFloat ? .float : .integer
+        case .source, .source2:
+            // Addresses and offsets are integers, whatever is loaded or stored.
+            return sourceType.isFloat && !shape.isAccess ? .float : .integer
+        case .immediate, .symbol, .label, .table, .procedure: return .integer
+        }
+    }
+
+    /// Whether it reads or writes memory atomically; its address is a multiple of its size.
+    public var isAtomic: Bool {
+        switch operation {
+        case .atomicAdd, .atomicAnd, .atomicOr, .atomicXor, .fetchAdd, .fetchAnd, .fetchOr, .fetchXor,
+            .exchange,
+            .compareExchange:
+            true
+        default: false
+        }
+    }
+
+    /// Whether it writes memory.
+    public var isStore: Bool { shape.isAccess && operation != .load }
 
     /// Whether the table has this combination of operation, type and form.
     public var isDefined: Bool {
         let row = self.row
         guard row.forms.contains(form) else { return false }
         switch row.shape {
-        case .convert: return type != sourceType && row.types.contains(type) && row.types.contains(sourceType)
-        case .jump, .jumpTable, .macro: return type == .ul && sourceType == .ul
+        case .convert:
+            guard type != sourceType, row.types.contains(type), row.types.contains(sourceType) else {
+                return false
+            }
+            // Between a number and an integer: 32 or 64 bits.
+            if type.isFloat { return sourceType.isFloat || ValueType.integers.contains(sourceType) }
+            return !sourceType.isFloat || ValueType.integers.contains(type)
+        case .jump, .jumpTable, .call, .return, .hostCall, .macro: return type == .ul && sourceType == .ul
         case .constant:
             return sourceType == type && (form != .symbol || type == .p) && row.types.contains(type)
-        case .binary, .unary, .load, .store, .branch: return sourceType == type && row.types.contains(type)
+        case .binary, .branch:
+            return sourceType == type && row.types.contains(type) && (!type.isFloat || form == .register)
+        case .unary, .load, .store, .fetch, .compareExchange:
+            return sourceType == type && row.types.contains(type)
         }
     }
 
@@ -140,9 +269,9 @@ public struct Opcode: Hashable, Sendable, BitwiseCopyable {
     public var mnemonic: String {
         switch row.shape {
         case .convert: "cv\(sourceType.suffix)2\(type.suffix)"
-        case .jump, .jumpTable, .macro: row.mnemonic
-        case .constant, .unary: row.mnemonic + type.suffix
-        case .binary, .load, .store, .branch:
+        case .jump, .jumpTable, .call, .return, .hostCall, .macro: row.mnemonic
+        case .constant, .unary, .compareExchange: row.mnemonic + type.suffix
+        case .binary, .load, .store, .fetch, .branch:
             row.mnemonic + type.suffix + (form == .immediate ? "i" : "")
         }
     }
@@ -151,19 +280,23 @@ public struct Opcode: Hashable, Sendable, BitwiseCopyable {
     private static let both: [OperandForm] = [.register, .immediate]
     private static let only: [OperandForm] = [.register]
     private static let constant: [OperandForm] = [.immediate, .symbol]
-    private static let pointerArithmetic = v.integersAndPointer
+    private static let offset: [OperandForm] = [.immediate]
+    private static let numbers = v.arithmetic
+    private static let swapped: [ValueType] = [.us, .u, .ul]
+    private static let unsigned: [ValueType] = [.u, .ul]
+    private static let converted = v.convertible + v.floats
     private static let jumpEffects: OpcodeEffects = [.canAbort, .endsBlock]
     private static let noReturn: OpcodeEffects = [.canAbort, .endsBlock, .noFallThrough]
 
     // swift-format-ignore
     /// The table. w is the width of the type; 32-bit operations read the low halves of registers and
-    /// zero-extend what they write. Rows stand in the order of `Operation`; a test pins it.
+    /// zero-extend what they write. [rs + offset] is memory. Rows stand in the order of `Operation`; a test pins it.
     public static let table: [OpcodeRow] = [
         //        operation   name   operands    types               forms     effects         meaning
-        OpcodeRow(.add,       "add", .binary,    pointerArithmetic,  both,     [],             "rd := rs1 + rs2 (mod 2^w)"),
-        OpcodeRow(.sub,       "sub", .binary,    pointerArithmetic,  both,     [],             "rd := rs1 - rs2 (mod 2^w)"),
-        OpcodeRow(.mul,       "mul", .binary,    v.integers,         both,     [],             "rd := rs1 * rs2 (mod 2^w)"),
-        OpcodeRow(.div,       "div", .binary,    v.integers,         both,     [.canAbort],    "rd := rs1 / rs2, truncated; abort if rs2 = 0; min / -1 = min"),
+        OpcodeRow(.add,       "add", .binary,    v.words,            both,     [],             "rd := rs1 + rs2 (mod 2^w)"),
+        OpcodeRow(.sub,       "sub", .binary,    v.words,            both,     [],             "rd := rs1 - rs2 (mod 2^w)"),
+        OpcodeRow(.mul,       "mul", .binary,    numbers,            both,     [],             "rd := rs1 * rs2 (mod 2^w)"),
+        OpcodeRow(.div,       "div", .binary,    numbers,            both,     [.canAbort],    "rd := rs1 / rs2, truncated; abort if rs2 = 0; min / -1 = min"),
         OpcodeRow(.mod,       "mod", .binary,    v.integers,         both,     [.canAbort],    "rd := rs1 - (rs1 / rs2) * rs2; abort if rs2 = 0; min mod -1 = 0"),
         OpcodeRow(.and,       "and", .binary,    v.integers,         both,     [],             "rd := rs1 & rs2"),
         OpcodeRow(.or,        "or",  .binary,    v.integers,         both,     [],             "rd := rs1 | rs2"),
@@ -172,24 +305,41 @@ public struct Opcode: Hashable, Sendable, BitwiseCopyable {
         OpcodeRow(.rsh,       "rsh", .binary,    v.integers,         both,     [],             "rd := rs1 >> (rs2 mod w); copies the sign when the type is signed"),
         OpcodeRow(.com,       "com", .unary,     v.integers,         only,     [],             "rd := ~rs"),
         OpcodeRow(.not,       "not", .unary,     v.integers,         only,     [],             "rd := rs = 0 ? 1 : 0"),
-        OpcodeRow(.mov,       "mov", .unary,     pointerArithmetic,  only,     [],             "rd := rs"),
-        OpcodeRow(.neg,       "neg", .unary,     v.integers,         only,     [],             "rd := -rs (mod 2^w)"),
+        OpcodeRow(.mov,       "mov", .unary,     v.words,            only,     [],             "rd := rs"),
+        OpcodeRow(.neg,       "neg", .unary,     numbers,            only,     [],             "rd := -rs (mod 2^w)"),
+        OpcodeRow(.byteSwap,  "bswap", .unary,   swapped,            only,     [],             "rd := the bytes of rs in reverse order"),
+        OpcodeRow(.countLeadingZeros, "clz", .unary, unsigned,       only,     [],             "rd := zero bits above the highest one of rs; w if rs = 0"),
+        OpcodeRow(.countTrailingZeros, "ctz", .unary, unsigned,      only,     [],             "rd := zero bits below the lowest one of rs; w if rs = 0"),
+        OpcodeRow(.populationCount, "popcnt", .unary, unsigned,      only,     [],             "rd := one bits of rs"),
         OpcodeRow(.set,       "set", .constant,  v.allCases,         constant, [],             "rd := constant, extended as the type is"),
-        OpcodeRow(.convert,   "cv",  .convert,   v.convertible,      only,     [],             "rd := low bits of rs as the source type, extended, then as the target type"),
-        OpcodeRow(.load,      "ld",  .load,      v.allCases,         both,     [.canAbort],    "rd := memory[rs + offset], extended as the type is"),
-        OpcodeRow(.store,     "st",  .store,     v.allCases,         both,     [.canAbort],    "memory[rs + offset] := low bits of rv"),
-        OpcodeRow(.blt,       "blt", .branch,    pointerArithmetic,  both,     jumpEffects,    "if rs1 < rs2 goto label"),
-        OpcodeRow(.ble,       "ble", .branch,    pointerArithmetic,  both,     jumpEffects,    "if rs1 <= rs2 goto label"),
-        OpcodeRow(.bgt,       "bgt", .branch,    pointerArithmetic,  both,     jumpEffects,    "if rs1 > rs2 goto label"),
-        OpcodeRow(.bge,       "bge", .branch,    pointerArithmetic,  both,     jumpEffects,    "if rs1 >= rs2 goto label"),
-        OpcodeRow(.beq,       "beq", .branch,    pointerArithmetic,  both,     jumpEffects,    "if rs1 = rs2 goto label"),
-        OpcodeRow(.bne,       "bne", .branch,    pointerArithmetic,  both,     jumpEffects,    "if rs1 != rs2 goto label"),
+        OpcodeRow(.convert,   "cv",  .convert,   converted,          only,     [],             "rd := rs, read as the source type, as a value of the target type"),
+        OpcodeRow(.load,      "ld",  .load,      v.allCases,         both,     [.canAbort],    "rd := [rs + offset], extended as the type is"),
+        OpcodeRow(.store,     "st",  .store,     v.allCases,         both,     [.canAbort],    "[rs + offset] := low bits of rv"),
+        OpcodeRow(.atomicAdd, "atomadd", .store, unsigned,           both,     [.canAbort],    "[rs + offset] := [rs + offset] + rv, at once"),
+        OpcodeRow(.atomicAnd, "atomand", .store, unsigned,           both,     [.canAbort],    "[rs + offset] := [rs + offset] & rv, at once"),
+        OpcodeRow(.atomicOr,  "atomor",  .store, unsigned,           both,     [.canAbort],    "[rs + offset] := [rs + offset] | rv, at once"),
+        OpcodeRow(.atomicXor, "atomxor", .store, unsigned,           both,     [.canAbort],    "[rs + offset] := [rs + offset] ^ rv, at once"),
+        OpcodeRow(.fetchAdd,  "fetchadd", .fetch, unsigned,          both,     [.canAbort],    "rd, [rs + offset] := [rs + offset], [rs + offset] + rd, at once"),
+        OpcodeRow(.fetchAnd,  "fetchand", .fetch, unsigned,          both,     [.canAbort],    "rd, [rs + offset] := [rs + offset], [rs + offset] & rd, at once"),
+        OpcodeRow(.fetchOr,   "fetchor",  .fetch, unsigned,          both,     [.canAbort],    "rd, [rs + offset] := [rs + offset], [rs + offset] | rd, at once"),
+        OpcodeRow(.fetchXor,  "fetchxor", .fetch, unsigned,          both,     [.canAbort],    "rd, [rs + offset] := [rs + offset], [rs + offset] ^ rd, at once"),
+        OpcodeRow(.exchange,  "xchg", .fetch,    unsigned,           both,     [.canAbort],    "rd, [rs + offset] := [rs + offset], rd, at once"),
+        OpcodeRow(.compareExchange, "cmpxchg", .compareExchange, unsigned, offset, [.canAbort], "if [rs + offset] = rd then [rs + offset] := rs2; rd := the old [rs + offset]; at once"),
+        OpcodeRow(.blt,       "blt", .branch,    v.words,            both,     jumpEffects,    "if rs1 < rs2 goto label"),
+        OpcodeRow(.ble,       "ble", .branch,    v.words,            both,     jumpEffects,    "if rs1 <= rs2 goto label"),
+        OpcodeRow(.bgt,       "bgt", .branch,    v.words,            both,     jumpEffects,    "if rs1 > rs2 goto label"),
+        OpcodeRow(.bge,       "bge", .branch,    v.words,            both,     jumpEffects,    "if rs1 >= rs2 goto label"),
+        OpcodeRow(.beq,       "beq", .branch,    v.words,            both,     jumpEffects,    "if rs1 = rs2 goto label"),
+        OpcodeRow(.bne,       "bne", .branch,    v.words,            both,     jumpEffects,    "if rs1 != rs2 goto label"),
         OpcodeRow(.jump,      "j",   .jump,      [],                 only,     noReturn,       "goto label"),
         OpcodeRow(.jumpTable, "jt",  .jumpTable, [],                 only,     noReturn,       "goto table[rs]; abort if rs is not below the table's size"),
+        OpcodeRow(.call,      "call", .call,     [],                 only,     jumpEffects,    "run the procedure, then go on behind the call"),
+        OpcodeRow(.return,    "ret", .return,    [],                 only,     [.endsBlock, .noFallThrough], "go on behind the call of this procedure"),
+        OpcodeRow(.hostCall,  "callh", .hostCall, [],                only,     [.canAbort],    "result := host function(arguments)"),
         OpcodeRow(.macro,     "",    .macro,     [],                 only,     [.canAbort],    "what the acceptor says"),
     ]
 
-    /// Every opcode that the table defines, macro-instructions apart.
+    /// Every opcode that the table defines, macro-instructions apart. What has no type has `ul`.
     public static let all: [Opcode] = {
         var all: [Opcode] = []
         for row in table where row.shape != .macro {
@@ -211,6 +361,33 @@ public struct Opcode: Hashable, Sendable, BitwiseCopyable {
         for opcode in all where opcode.form != .symbol { names[opcode.mnemonic] = opcode }
         return names
     }()
+
+    /// The number of each opcode in a module, by `denseIndex`; `noNumber` where the table has none.
+    private static let moduleNumbers: [UInt16] = {
+        var numbers = [UInt16](repeating: noNumber, count: Operation.allCases.count << 10)
+        for (number, opcode) in numbered.enumerated() { numbers[opcode.denseIndex] = UInt16(number) }
+        return numbers
+    }()
+    private static let noNumber = UInt16.max
+
+    /// A small number, different for each combination.
+    private var denseIndex: Int {
+        Int(operation.rawValue) << 10 | Int(type.rawValue) << 6 | Int(sourceType.rawValue) << 2
+            | Int(form.rawValue)
+    }
+
+    /// `isDefined`, looked up instead of worked out.
+    public var isKnown: Bool { Opcode.moduleNumbers[denseIndex] != Opcode.noNumber }
+
+    /// The opcodes by their number in a module. The order is part of the format: a test pins it, and whoever
+    /// changes it makes a new version.
+    static let numbered: [Opcode] = all + [Opcode(.macro)]
+
+    /// Its place in `numbered`; nil when the table does not have it.
+    var number: Int? {
+        let number = Opcode.moduleNumbers[denseIndex]
+        return number == Opcode.noNumber ? nil : Int(number)
+    }
 
     /// The same operation with an immediate as its last source, if the table has it: `addu` gives `addui`.
     public var withImmediate: Opcode? {

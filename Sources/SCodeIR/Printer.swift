@@ -9,7 +9,18 @@ extension Program {
         var names = UniqueNames()
         // Parts that an empty line keeps apart.
         var parts: [String] = []
-        if let acceptorName { parts.append("accept \(UniqueNames.sanitised(acceptorName))\n") }
+        if let acceptorName {
+            let version = acceptorVersion == 0 ? "" : " \(acceptorVersion)"
+            parts.append("accept \(UniqueNames.sanitised(acceptorName))\(version)\n")
+        }
+        if !hostFunctions.isEmpty {
+            parts.append(
+                hostFunctions.map { function in
+                    let parameters = function.parameters.map(\.suffix).joined(separator: ", ")
+                    let result = function.result.map { ": \($0.suffix)" } ?? ""
+                    return "host \(UniqueNames.sanitised(function.name))(\(parameters))\(result)\n"
+                }.joined())
+        }
         let regionNames = regions.enumerated().map { names.take($1.name, or: "region_\($0)") }
         if !regions.isEmpty {
             parts.append(
@@ -64,6 +75,7 @@ private struct FragmentPrinter {
     private let regions: [String]
     private let labels: [String]
     private let tables: [String]
+    private let procedures: [String]
     private let parameters: [String]
     /// What each register is called in operands.
     private var registers: [String]
@@ -78,6 +90,7 @@ private struct FragmentPrinter {
         labels = fragment.labels.enumerated().map { labelNames.take($1.name, or: "L\($0)") }
         var tableNames = UniqueNames()
         tables = fragment.tables.enumerated().map { tableNames.take($1.name, or: "T\($0)") }
+        procedures = fragment.procedures.enumerated().map { labelNames.take($1.name, or: "P\($0)") }
         registers = (0..<Register.count).map { Register($0).name }
         var registerNames = used
         var parameters: [String] = []
@@ -100,10 +113,11 @@ private struct FragmentPrinter {
 
     func text() -> String {
         var out = ""
-        let inOrder = fragment.parameters.enumerated().allSatisfy { Int($1.register.number) == $0 }
+        let inOrder = hasParametersInOrder
         let heading = zip(fragment.parameters, parameters).map { parameter, name in
             let place = inOrder || name == parameter.register.name ? "" : " in \(parameter.register.name)"
-            return "\(name): \(parameter.type.suffix)\(place)\(defaultText(parameter.defaultValue))"
+            let value = defaultText(parameter.defaultValue, parameter.type)
+            return "\(name): \(parameter.type.suffix)\(place)\(value)"
         }
         out += "fragment \(name)(\(heading.joined(separator: ", "))) {\n"
         for register in declared {
@@ -118,27 +132,48 @@ private struct FragmentPrinter {
             (fragment.labels[$0].position, $0) < (fragment.labels[$1].position, $1)
         }
         var next = 0
+        var nextProcedure = 0
         for (position, instruction) in fragment.instructions.enumerated() {
+            while nextProcedure < procedures.count, fragment.procedures[nextProcedure].start <= position {
+                out += "procedure \(procedures[nextProcedure]):\n"
+                nextProcedure += 1
+            }
             while next < order.count, Int(fragment.labels[order[next]].position) <= position {
                 out += "\(labels[order[next]]):\n"
                 next += 1
             }
             print(instruction, into: &out)
         }
+        for procedure in procedures.dropFirst(nextProcedure) { out += "procedure \(procedure):\n" }
         for label in order.dropFirst(next) { out += "\(labels[label]):\n" }
         return out + "}\n"
+    }
+
+    /// Whether each parameter arrives in the lowest register of its kind that those before it leave: then nothing
+    /// has to say where.
+    private var hasParametersInOrder: Bool {
+        var integers = 0
+        var floats = 0
+        return fragment.parameters.allSatisfy { parameter in
+            if parameter.type.isFloat {
+                floats += 1
+                return parameter.register == Register.float(floats - 1)
+            }
+            integers += 1
+            return parameter.register == Register(integers - 1)
+        }
     }
 
     private func print(_ instruction: Instruction, into out: inout String) {
         var mnemonic = instruction.opcode.mnemonic
         var operands = ""
-        if instruction.opcode.shape == .macro {
+        if instruction.opcode.shape.isExpanded {
             let index = Int(instruction.index)
             let calls = fragment.macroCalls
-            mnemonic = calls.indices.contains(index) ? UniqueNames.sanitised(calls[index].name) : "?"
-            if calls.indices.contains(index) {
-                operands = calls[index].operands.map(text).joined(separator: ", ")
-            }
+            let name = calls.indices.contains(index) ? UniqueNames.sanitised(calls[index].name) : "?"
+            var list = calls.indices.contains(index) ? calls[index].operands.map(text) : []
+            if instruction.opcode.shape == .macro { mnemonic = name } else { list.insert(name, at: 0) }
+            operands = list.joined(separator: ", ")
         } else {
             operands = instruction.opcode.operands.map { text($0, of: instruction) }.joined(separator: ", ")
         }
@@ -152,14 +187,19 @@ private struct FragmentPrinter {
 
     private func text(_ kind: OperandKind, of instruction: Instruction) -> String {
         switch kind {
-        case .destination: text(instruction.rd)
+        case .destination, .value, .exchanged: text(instruction.rd)
         case .source: text(instruction.rs1)
         case .source2: text(instruction.rs2)
-        case .immediate: "\(instruction.immediate)"
+        case .immediate: text(instruction.immediate, instruction.opcode.type, instruction.opcode.shape)
         case .symbol: entry(regions, instruction.index) + addend(instruction.immediate)
         case .label: entry(labels, instruction.index)
         case .table: entry(tables, instruction.index)
+        case .procedure: entry(procedures, instruction.index)
         }
+    }
+
+    private func text(_ immediate: Int64, _ type: ValueType, _ shape: OperandShape) -> String {
+        type.isFloat && shape == .constant ? type.literal(UInt64(bitPattern: immediate)) : "\(immediate)"
     }
 
     private func text(_ operand: MacroOperand) -> String {
@@ -184,11 +224,28 @@ private struct FragmentPrinter {
         return value > 0 ? " + \(value)" : " - \(value.magnitude)"
     }
 
-    private func defaultText(_ value: ParameterDefault?) -> String {
+    private func defaultText(_ value: ParameterDefault?, _ type: ValueType) -> String {
         switch value {
         case nil: ""
-        case .constant(let value): " = \(value)"
+        case .constant(let value): " = \(text(value, type, .constant))"
         case .region(let index): " = \(entry(regions, index))"
         }
+    }
+}
+
+extension ValueType {
+    /// The number with these bits as the text form writes it: the shortest decimal that reads back as the same
+    /// number, `inf`, `-inf`, or `nan(0x…)` with all bits.
+    public func literal(_ bits: UInt64) -> String {
+        let isNaN: Bool
+        let text: String
+        if self == .f {
+            let value = Float(bitPattern: UInt32(truncatingIfNeeded: bits))
+            (isNaN, text) = (value.isNaN, "\(value)")
+        } else {
+            let value = Double(bitPattern: bits)
+            (isNaN, text) = (value.isNaN, "\(value)")
+        }
+        return isNaN ? "nan(0x\(String(bits, radix: 16)))" : text
     }
 }

@@ -74,6 +74,30 @@ public struct Parameter: Hashable, Sendable {
     }
 }
 
+/// `procedure NAME:`, a local procedure: the instructions from `start` to the start of the next procedure, or
+/// to the end of the fragment. What stands before the first procedure is the fragment's body.
+public struct Procedure: Hashable, Sendable {
+    public var name: String
+    /// The index of its first instruction.
+    public var start: UInt32
+    public init(name: String, start: UInt32) {
+        self.name = name
+        self.start = start
+    }
+}
+
+/// `host NAME(TYPE, …): TYPE`: a function of the host that the program wants to call.
+public struct HostDeclaration: Hashable, Sendable {
+    public var name: String
+    public var parameters: [ValueType]
+    public var result: ValueType?
+    public init(name: String, parameters: [ValueType], result: ValueType? = nil) {
+        self.name = name
+        self.parameters = parameters
+        self.result = result
+    }
+}
+
 /// The code of one fragment: one downloaded procedure, before anyone has verified it.
 public struct FragmentCode: Hashable, Sendable {
     public var name: String
@@ -81,8 +105,11 @@ public struct FragmentCode: Hashable, Sendable {
     public var instructions: [Instruction]
     public var labels: [Label]
     public var tables: [JumpTable]
+    /// Local procedures, by ascending start.
+    public var procedures: [Procedure]
+    /// What macro-instructions and calls of host functions name.
     public var macroCalls: [MacroCall]
-    /// Names given to registers, for people; at most one a register. 32 entries.
+    /// Names given to registers, for people; at most one a register. 64 entries.
     public var registerNames: [String?]
     /// Where each instruction stands in the source: one entry per instruction, or none at all.
     public var sourceRanges: [SourceRange]
@@ -91,7 +118,7 @@ public struct FragmentCode: Hashable, Sendable {
 
     public init(
         name: String, parameters: [Parameter] = [], instructions: [Instruction] = [], labels: [Label] = [],
-        tables: [JumpTable] = [], macroCalls: [MacroCall] = [],
+        tables: [JumpTable] = [], procedures: [Procedure] = [], macroCalls: [MacroCall] = [],
         registerNames: [String?] = Array(repeating: nil, count: Register.count),
         sourceRanges: [SourceRange] = [], range: SourceRange = .none
     ) {
@@ -100,6 +127,7 @@ public struct FragmentCode: Hashable, Sendable {
         self.instructions = instructions
         self.labels = labels
         self.tables = tables
+        self.procedures = procedures
         self.macroCalls = macroCalls
         self.registerNames = registerNames
         self.sourceRanges = sourceRanges
@@ -122,23 +150,24 @@ public struct FragmentCode: Hashable, Sendable {
 public struct Program: Hashable, Sendable {
     /// The acceptor that the code is written for (`accept scheduler`), if it says so.
     public var acceptorName: String?
+    /// The least version of that acceptor (`accept scheduler 2`); 0 when the program does not say.
+    public var acceptorVersion: UInt32
+    public var hostFunctions: [HostDeclaration]
     public var regions: [Region]
     public var fragments: [FragmentCode]
+    /// The files that source positions lie in, by `SourceRange.file`; none when that is not known.
+    public var sourceFiles: [String]
 
-    public init(acceptorName: String? = nil, regions: [Region] = [], fragments: [FragmentCode] = []) {
+    public init(
+        acceptorName: String? = nil, acceptorVersion: UInt32 = 0, hostFunctions: [HostDeclaration] = [],
+        regions: [Region] = [], fragments: [FragmentCode] = [], sourceFiles: [String] = []
+    ) {
         self.acceptorName = acceptorName
+        self.acceptorVersion = acceptorVersion
+        self.hostFunctions = hostFunctions
         self.regions = regions
         self.fragments = fragments
-    }
-
-    /// The same program without source positions, for comparing meaning.
-    public var withoutPositions: Program {
-        var copy = self
-        for index in copy.fragments.indices {
-            copy.fragments[index].sourceRanges = []
-            copy.fragments[index].range = .none
-        }
-        return copy
+        self.sourceFiles = sourceFiles
     }
 }
 
@@ -149,7 +178,14 @@ public enum ProgramLimits {
     /// Regions of one program; an instance has a descriptor for each.
     public static let regions = 8
     public static let parameters = 8
-    public static let macroOperands = 6
+    /// Operands of a macro-instruction; results and arguments of a host function.
+    public static let macroOperands = 8
+    public static let hostFunctions = 256
+    /// Local procedures of one fragment, and how deep their calls may nest.
+    public static let procedures = 256
+    public static let callDepth = 16
+    /// Files that source positions of a program lie in.
+    public static let sourceFiles = 256
     public static let tableEntries = 1 << 16
     /// Places that the `jt` instructions of a fragment can go to, added up: each is an edge to follow.
     public static let tableEdges = 1 << 17
@@ -158,4 +194,14 @@ public enum ProgramLimits {
     /// Jump tables of one fragment.
     public static let tables = 1 << 16
     public static let nameLength = 255
+    /// Bytes of the name of a source file: as long as Linux lets paths be.
+    public static let sourceFileNameLength = 4096
+}
+
+extension HostDeclaration {
+    /// `host mix(uc, s): i`, as the text form has it.
+    public var text: String {
+        "host \(name)(\(parameters.map(\.suffix).joined(separator: ", ")))"
+            + (result.map { ": \($0.suffix)" } ?? "")
+    }
 }

@@ -14,6 +14,8 @@ enum Arithmetic {
             }
         case .l:
             compute(operation, Int64(bitPattern: a), Int64(bitPattern: b)).map { UInt64(bitPattern: $0) }
+        case .f, .d:
+            FloatArithmetic.binary(operation, type, a, b)
         case .ul, .p, .c, .uc, .s, .us:
             compute(operation, a, b)
         }
@@ -35,9 +37,7 @@ enum Arithmetic {
         case .xor: return a ^ b
         case .lsh: return a &<< b
         case .rsh: return a &>> b
-        case .com, .not, .mov, .neg, .set, .convert, .load, .store, .blt, .ble, .bgt, .bge, .beq, .bne, .jump,
-            .jumpTable, .macro:
-            return nil
+        default: return nil
         }
     }
 
@@ -47,6 +47,7 @@ enum Arithmetic {
         case .i: holds(operation, Int32(truncatingIfNeeded: a), Int32(truncatingIfNeeded: b))
         case .u: holds(operation, UInt32(truncatingIfNeeded: a), UInt32(truncatingIfNeeded: b))
         case .l: holds(operation, Int64(bitPattern: a), Int64(bitPattern: b))
+        case .f, .d: FloatArithmetic.compare(operation, type, a, b)
         case .ul, .p, .c, .uc, .s, .us: holds(operation, a, b)
         }
     }
@@ -59,15 +60,30 @@ enum Arithmetic {
         case .bge: return a >= b
         case .beq: return a == b
         case .bne: return a != b
-        case .add, .sub, .mul, .div, .mod, .and, .or, .xor, .lsh, .rsh, .com, .not, .mov, .neg, .set,
-            .convert,
-            .load, .store, .jump, .jumpTable, .macro:
-            return false
+        default: return false
+        }
+    }
+
+    /// The operations on one source. Counts of zeros are the width when there is no one.
+    static func unary(_ operation: Operation, _ type: ValueType, _ a: UInt64) -> UInt64 {
+        let value = type.canonical(a)
+        switch operation {
+        case .com: return type.canonical(~value)
+        case .not: return value == 0 ? 1 : 0
+        case .neg: return type.isFloat ? FloatArithmetic.negate(type, value) : type.canonical(0 &- value)
+        case .byteSwap: return value.byteSwapped >> UInt64(64 - type.bits)
+        case .countLeadingZeros: return UInt64(value.leadingZeroBitCount - (64 - type.bits))
+        case .countTrailingZeros: return UInt64(min(value.trailingZeroBitCount, type.bits))
+        case .populationCount: return UInt64(value.nonzeroBitCount)
+        default: return value
         }
     }
 
     /// The low bits as the source type, extended to 64 bits, then cut to the target type and extended as that.
     static func convert(_ value: UInt64, from source: ValueType, to target: ValueType) -> UInt64 {
+        if source.isFloat || target.isFloat {
+            return FloatArithmetic.convert(value, from: source, to: target)
+        }
         // A register holds `i` zero-extended; as a number it is signed.
         let number =
             source == .i

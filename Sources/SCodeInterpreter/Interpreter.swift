@@ -12,6 +12,9 @@ public struct Interpreter {
     private var depth: UInt64
     private let observation: RegisterObservation
     private let context: UnsafeMutablePointer<scode_context>
+    /// Whether what the verifier claims is held against what happens.
+    private let checksFacts: Bool
+    private var violation: String?
 
     /// How an invocation ended.
     public struct Outcome {
@@ -21,6 +24,8 @@ public struct Interpreter {
         public var leftIn: UnsafeMutablePointer<scode_instance>
         /// Of an accept or refusal: what `RegisterObservation.all` shows.
         public var registers: RegisterFile
+        /// The first claim of the verifier that did not hold, when claims were checked.
+        public var violation: String?
     }
 
     /// Runs an instance's fragment.
@@ -28,18 +33,21 @@ public struct Interpreter {
     ///   - instance: its `program` is a `VerifiedFragment`, unretained; so are those of the instances below.
     ///   - arguments: as many words as the fragment's `argumentCount`.
     ///   - context: its budget and depth count down; handed on to host functions.
+    ///   - checksFacts: whether to hold every claim of the verifier against what happens. Only fragments that were
+    ///     verified with `keepsStates` have claims to check.
     public static func run(
         _ instance: UnsafeMutablePointer<scode_instance>, arguments: UnsafePointer<UInt64>,
-        context: UnsafeMutablePointer<scode_context>, observing observation: RegisterObservation
+        context: UnsafeMutablePointer<scode_context>, observing observation: RegisterObservation,
+        checksFacts: Bool = false
     ) -> Outcome {
         var interpreter = Interpreter(
             budget: context.pointee.budget, depth: context.pointee.depth, observation: observation,
-            context: context)
+            context: context, checksFacts: checksFacts)
         let leave = interpreter.run(instance, arguments)
         context.pointee.budget = interpreter.budget
         return Outcome(
             exit: leave.exit, remainingBudget: interpreter.budget, leftIn: leave.instance,
-            registers: leave.registers)
+            registers: leave.registers, violation: interpreter.violation)
     }
 
     /// How one fragment was left.
@@ -67,9 +75,17 @@ public struct Interpreter {
             frame[register] = arguments[index]
         }
 
+        if checksFacts { frame.checker = FactChecker(fragment, frame.memory) }
+        defer { violation = violation ?? frame.checker?.violation }
+        var isEntry = fragment.entryCharge > 0
         while true {
             let index = frame.next
             do {
+                if isEntry {
+                    isEntry = false
+                    try charge(fragment.entryCharge)
+                }
+                frame.checker?.check(index, registers: frame.registers)
                 if let leave = try step(&frame, instance) { return leave }
             } catch {
                 let abort = Abort(
@@ -86,6 +102,9 @@ public struct Interpreter {
         let memory: SimulatedMemory
         var registers = [UInt64](repeating: 0, count: Register.count)
         var next = 0
+        /// Where the procedures that are active return to.
+        var returns: [Int] = []
+        var checker: FactChecker?
 
         init(fragment: VerifiedFragment, memory: SimulatedMemory) {
             self.fragment = fragment
@@ -93,13 +112,18 @@ public struct Interpreter {
         }
 
         subscript(register: Register) -> UInt64 {
-            get { registers[Int(register.number & 31)] }
-            set { registers[Int(register.number & 31)] = newValue }
+            get { registers[Int(register.number & 63)] }
+            set { registers[Int(register.number & 63)] = newValue }
         }
 
         func observed(_ observation: RegisterObservation, at index: Int) -> RegisterFile {
             var file = RegisterFile(valid: observation.registers(fragment, at: index))
-            for register in file.valid.registers { file.values[Int(register.number)] = self[register] }
+            let doubles = fragment.doubles[index]
+            for register in file.valid.registers {
+                // Of a floating-point register that may hold an f, the low half.
+                let isHalf = register.bank == .float && !doubles.contains(register)
+                file.values[Int(register.number)] = isHalf ? self[register] & 0xffff_ffff : self[register]
+            }
             return file
         }
 
@@ -112,9 +136,18 @@ public struct Interpreter {
         func labelPosition(_ label: UInt32) -> Int { Int(fragment.code.labels[Int(label)].position) }
     }
 
-    private mutating func charge() throws(Fault) {
-        if budget == 0 { throw Fault(reason: .budgetExhausted) }
-        budget -= 1
+    private mutating func charge(_ amount: UInt64 = 1) throws(Fault) {
+        if budget < amount {
+            budget = 0
+            throw Fault(reason: .budgetExhausted)
+        }
+        budget -= amount
+    }
+
+    /// A backward jump that is taken, or the call of a procedure.
+    private mutating func charge(_ index: Int, _ frame: Frame) throws(Fault) {
+        if frame.fragment.costsBudget[index] { try charge() }
+        frame.checker?.checkCost(index)
     }
 
     /// Executes one instruction. Returns how the fragment was left, if it was.
@@ -133,14 +166,9 @@ public struct Interpreter {
                 throw Fault(reason: .divisionByZero)
             }
             frame[instruction.rd] = result
-        case .com:
-            frame[instruction.rd] = type.canonical(~frame[instruction.rs1])
-        case .not:
-            frame[instruction.rd] = type.canonical(frame[instruction.rs1]) == 0 ? 1 : 0
-        case .mov:
-            frame[instruction.rd] = type.canonical(frame[instruction.rs1])
-        case .neg:
-            frame[instruction.rd] = type.canonical(0 &- frame[instruction.rs1])
+        case .com, .not, .mov, .neg, .byteSwap, .countLeadingZeros, .countTrailingZeros, .populationCount:
+            frame[instruction.rd] = Arithmetic.unary(
+                instruction.opcode.operation, type, frame[instruction.rs1])
         case .set:
             if instruction.opcode.form == .symbol {
                 frame[instruction.rd] =
@@ -163,26 +191,81 @@ public struct Interpreter {
             let fact = frame.fragment.accesses[index]
             try access(
                 frame.memory.store(frame[instruction.value], address, type.size, fact))
+        case .atomicAdd, .atomicAnd, .atomicOr, .atomicXor, .fetchAdd, .fetchAnd, .fetchOr, .fetchXor,
+            .exchange,
+            .compareExchange:
+            try atomic(instruction, at: index, &frame)
         case .blt, .ble, .bgt, .bge, .beq, .bne:
             let a = frame[instruction.rs1]
             let b = frame.second(instruction)
             if Arithmetic.compare(instruction.opcode.operation, type, a, b) {
-                if frame.fragment.isBackward[index] { try charge() }
+                try charge(index, frame)
                 frame.next = frame.labelPosition(instruction.index)
             }
         case .jump:
-            if frame.fragment.isBackward[index] { try charge() }
+            try charge(index, frame)
             frame.next = frame.labelPosition(instruction.index)
         case .jumpTable:
             let labels = frame.fragment.code.tables[Int(instruction.index)].labels
             let choice = frame[instruction.rs1]
             if choice >= UInt64(labels.count) { throw Fault(reason: .jumpTableIndex) }
-            if frame.fragment.isBackward[index] { try charge() }
+            try charge(index, frame)
             frame.next = frame.labelPosition(labels[Int(choice)])
-        case .macro:
+        case .call:
+            try charge(index, frame)
+            frame.returns.append(frame.next)
+            frame.next = Int(frame.fragment.code.procedures[Int(instruction.index)].start)
+        case .return:
+            // V12: a procedure is entered by call only.
+            frame.next = frame.returns.removeLast()
+        case .hostCall, .macro:
             return try expand(instruction, at: index, &frame, instance)
         }
         return nil
+    }
+
+    /// Reads, computes and writes at once; `rd` is the operand and, of those that fetch, becomes the old value.
+    private func atomic(_ instruction: Instruction, at index: Int, _ frame: inout Frame) throws(Fault) {
+        let opcode = instruction.opcode
+        let address = frame[instruction.rs1] &+ frame.second(instruction)
+        if address % UInt64(opcode.type.size) != 0 { throw Fault(reason: .misaligned, address: address) }
+        let place = try access(
+            frame.memory.place(address, opcode.type.size, frame.fragment.accesses[index]))
+        let operand = frame[instruction.rd]
+        let replacement = frame[instruction.rs2]
+        let old: UInt64
+        if opcode.type.size == 4 {
+            old = place.withMemoryRebound(to: UInt32.self, capacity: 1) {
+                UInt64(
+                    Self.update(
+                        $0, opcode.operation, UInt32(truncatingIfNeeded: operand),
+                        UInt32(truncatingIfNeeded: replacement)))
+            }
+        } else {
+            old = place.withMemoryRebound(to: UInt64.self, capacity: 1) {
+                Self.update($0, opcode.operation, operand, replacement)
+            }
+        }
+        if opcode.shape != .store { frame[instruction.rd] = old }
+    }
+
+    /// Tries until nobody has written in between. Returns what was there.
+    private static func update<Word: AtomicWord>(
+        _ place: UnsafeMutablePointer<Word>, _ operation: Operation, _ operand: Word, _ replacement: Word
+    ) -> Word {
+        while true {
+            var old = Word.load(place)
+            let new: Word
+            switch operation {
+            case .atomicAdd, .fetchAdd: new = old &+ operand
+            case .atomicAnd, .fetchAnd: new = old & operand
+            case .atomicOr, .fetchOr: new = old | operand
+            case .atomicXor, .fetchXor: new = old ^ operand
+            case .compareExchange: new = old == operand ? replacement : old
+            default: new = operand
+            }
+            if Word.compareExchange(place, &old, new) { return old }
+        }
     }
 
     private func access<Value>(_ result: Result<Value, SimulatedMemory.Fault>) throws(Fault) -> Value {
@@ -215,6 +298,9 @@ public struct Interpreter {
                 registers: observedAtLeave(frame, index))
         case .refuse:
             return Leave(exit: .refuse, instance: instance, registers: observedAtLeave(frame, index))
+        case .abort, .template:
+            // Templates are gone before anything is executed.
+            throw Fault(reason: .policy)
         case .subSchedule:
             let slot = values.first ?? 0
             if slot >= instance.pointee.slot_count { throw Fault(reason: .noSuchSlot) }
@@ -247,5 +333,31 @@ public struct Interpreter {
 
     private func observedAtLeave(_ frame: Frame, _ index: Int) -> RegisterFile {
         observation == .all ? frame.observed(observation, at: index) : RegisterFile()
+    }
+}
+
+/// 32 or 64 bits of memory that others may change at any time.
+private protocol AtomicWord: FixedWidthInteger, UnsignedInteger {
+    static func load(_ place: UnsafeMutablePointer<Self>) -> Self
+    static func compareExchange(
+        _ place: UnsafeMutablePointer<Self>, _ old: UnsafeMutablePointer<Self>, _ new: Self
+    ) -> Bool
+}
+
+extension UInt32: AtomicWord {
+    fileprivate static func load(_ place: UnsafeMutablePointer<UInt32>) -> UInt32 { scode_load_32(place) }
+    fileprivate static func compareExchange(
+        _ place: UnsafeMutablePointer<UInt32>, _ old: UnsafeMutablePointer<UInt32>, _ new: UInt32
+    ) -> Bool {
+        scode_compare_exchange_32(place, old, new)
+    }
+}
+
+extension UInt64: AtomicWord {
+    fileprivate static func load(_ place: UnsafeMutablePointer<UInt64>) -> UInt64 { scode_load_64(place) }
+    fileprivate static func compareExchange(
+        _ place: UnsafeMutablePointer<UInt64>, _ old: UnsafeMutablePointer<UInt64>, _ new: UInt64
+    ) -> Bool {
+        scode_compare_exchange_64(place, old, new)
     }
 }

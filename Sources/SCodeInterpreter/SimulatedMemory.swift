@@ -34,6 +34,13 @@ struct SimulatedMemory {
         }
     }
 
+    /// The bytes of an atomic access, which is aligned and so lies in one page.
+    func place(_ address: UInt64, _ size: Int, _ fact: AccessFact) -> Result<
+        UnsafeMutablePointer<UInt8>, Fault
+    > {
+        locate(address, size, fact, isStore: true).map { $0.first }
+    }
+
     /// Where the bytes of an access lie in host memory: in one piece, or in two pages.
     private struct Place {
         var first: UnsafeMutablePointer<UInt8>
@@ -58,9 +65,13 @@ struct SimulatedMemory {
         if case .proved(let number, let offset) = fact, let host = region(Int(number)).host {
             return .success(Place(first: host + Int(offset), inFirst: size, second: nil))
         }
+        // Static regions are not searched; an access is in one when that is proved, and here it is looked at again.
+        var known = -1
+        if case .inside(let number) = fact { known = Int(number) }
         for index in 0..<Int(instance.pointee.region_count) {
             let region = region(index)
-            guard region.flags & UInt64(SCODE_REGION_SEARCHED) != 0, let host = region.host else { continue }
+            guard region.flags & UInt64(SCODE_REGION_SEARCHED) != 0 || index == known, let host = region.host
+            else { continue }
             guard address >= region.base, address - region.base < region.size,
                 region.size - (address - region.base) >= UInt64(size)
             else { continue }

@@ -71,6 +71,8 @@ extension ForeignType {
         case .int64: scode_ffi_sint64()
         case .uint64: scode_ffi_uint64()
         case .pointer: scode_ffi_pointer()
+        case .float: scode_ffi_float()
+        case .double: scode_ffi_double()
         }
     }
 }

@@ -3,12 +3,15 @@ import SCodeIR
 import SCodeVerifier
 import X86Assembler
 
-/// Every way in which compiling can fail; a verified fragment fails only for lack of memory.
+/// Every way in which compiling can fail; a verified fragment fails only for lack of memory or
+/// of a processor of the last ten years.
 public enum CompileFailure: Error, Sendable, Hashable {
     /// The machine code would be larger than 64 MiB.
     case codeTooLarge
     /// The system gives no more pages.
     case outOfMemory
+    /// The fragment counts bits, and the processor lacks the instructions for it.
+    case unsupportedProcessor
     /// The compiler broke a rule of its own.
     case internalError(String)
 }
@@ -22,15 +25,27 @@ public final class NativeCode: Sendable {
     private let allocation: Allocation
 
     /// Compiles a fragment: the pipeline, stage by stage.
+    /// - Parameter processor: what the code may use; it runs only where all of that is there.
     public static func compile(
-        _ fragment: VerifiedFragment, observing observation: RegisterObservation = .live
+        _ fragment: VerifiedFragment, observing observation: RegisterObservation = .live,
+        for processor: Processor = .current
     ) throws(CompileFailure) -> NativeCode {
         var vcode = Lowering.lower(fragment, observing: observation)
+        try check(vcode)
         StrengthReduction.run(&vcode)
+        try check(vcode)
+        if !processor.countsBits, vcode.countsBits { throw .unsupportedProcessor }
         let allocation = LinearScan.run(fragment, observing: observation)
         let machine = try Emitter(vcode, allocation, observing: observation).run()
         let memory = try CodeMemory(machine.bytes)
         return NativeCode(fragment, observation, memory, machine, allocation)
+    }
+
+    /// A mistake of the compiler is found where it was made, at a price that release builds do not pay.
+    private static func check(_ vcode: VCode) throws(CompileFailure) {
+        #if DEBUG
+            if let problem = vcode.firstProblem() { throw .internalError(problem) }
+        #endif
     }
 
     private init(
@@ -63,19 +78,22 @@ public final class NativeCode: Sendable {
         let offset = context.exit_site &- address
         guard let site = site(returningTo: offset) else { return (0, RegisterFile()) }
         var file = RegisterFile(valid: observation.registers(fragment, at: Int(site.instruction)))
+        let doubles = fragment.doubles[Int(site.instruction)]
         withUnsafeBytes(of: context.machine) { machine in
             withUnsafeBytes(of: context.frame) { frame in
                 for register in file.valid.registers {
-                    switch allocation.location(register) {
-                    case .machine(let gpr):
-                        file.values[Int(register.number)] = machine.load(
-                            fromByteOffset: Int(gpr.rawValue) * 8, as: UInt64.self)
-                    case .slot(let slot):
-                        file.values[Int(register.number)] = frame.load(
-                            fromByteOffset: Int(slot) * 8, as: UInt64.self)
-                    case .nowhere:
-                        break
-                    }
+                    let value =
+                        switch allocation.location(register) {
+                        case .machine(let gpr):
+                            machine.load(fromByteOffset: Int(gpr.rawValue) * 8, as: UInt64.self)
+                        case .vector(let xmm):
+                            machine.load(fromByteOffset: (16 + Int(xmm.rawValue)) * 8, as: UInt64.self)
+                        case .slot(let slot): frame.load(fromByteOffset: Int(slot) * 8, as: UInt64.self)
+                        case .nowhere: UInt64(0)
+                        }
+                    // Of a floating-point register that may hold an f, the low half.
+                    let isHalf = register.bank == .float && !doubles.contains(register)
+                    file.values[Int(register.number)] = isHalf ? value & 0xffff_ffff : value
                 }
             }
         }

@@ -10,15 +10,37 @@ import SCodeIR
 ///
 /// Source and names come from strangers. Whatever a terminal could take for a command leaves here as `\u{…}`.
 public struct DiagnosticRenderer: Sendable {
-    private let source: SourceText?
-    private let fileName: String
+    private struct File {
+        var name: String
+        var source: SourceText?
+    }
+    /// By `SourceRange.file`; at least one.
+    private let files: [File]
     private let usesColour: Bool
 
     /// Without `source`, as for a module, there are no source lines to show.
     public init(source: SourceText?, fileName: String, usesColour: Bool = false) {
-        self.source = source
-        self.fileName = Self.escaped(fileName)
+        files = [File(name: Self.escaped(fileName), source: source)]
         self.usesColour = usesColour
+    }
+
+    /// For a text with what it includes: `ParseResult.files`.
+    public init(files: [SourceFile], usesColour: Bool = false) {
+        let named = files.map { File(name: Self.escaped($0.name), source: $0.text) }
+        self.files = named.isEmpty ? [File(name: "", source: nil)] : named
+        self.usesColour = usesColour
+    }
+
+    /// For a module: the names of its `Program.sourceFiles`, and no lines.
+    public init(fileName: String, sourceFiles: [String], usesColour: Bool = false) {
+        let included = sourceFiles.dropFirst().map { File(name: Self.escaped($0), source: nil) }
+        files = [File(name: Self.escaped(fileName), source: nil)] + included
+        self.usesColour = usesColour
+    }
+
+    /// The file that a place lies in; the first when it lies in none.
+    private func file(_ range: SourceRange) -> File {
+        files[files.indices.contains(Int(range.file)) ? Int(range.file) : 0]
     }
 
     public func render(_ diagnostics: [Diagnostic]) -> String {
@@ -39,7 +61,7 @@ public struct DiagnosticRenderer: Sendable {
     private func entry(
         _ severity: Diagnostic.Severity, _ rule: String, _ range: SourceRange, _ message: String
     ) -> String {
-        var out = fileName
+        var out = file(range).name
         if range.line > 0 { out += ":\(range.line):\(range.column)" }
         out += ": " + paint("\(name(severity))\(rule):", .severity(severity)) + " \(Self.escaped(message))\n"
         return out + excerpt(range, severity)
@@ -63,7 +85,8 @@ public struct DiagnosticRenderer: Sendable {
 
     /// The line and, below it, the mark. Long lines are cut down to the part around the place.
     private func excerpt(_ range: SourceRange, _ severity: Diagnostic.Severity) -> String {
-        guard let source, range.column >= 1, range.column <= Self.reach,
+        guard let source = file(range).source, files.indices.contains(Int(range.file)), range.column >= 1,
+            range.column <= Self.reach,
             let bytes = source.bytesOfLine(Int(range.line))
         else { return "" }
         let start = Int(range.column) - 1

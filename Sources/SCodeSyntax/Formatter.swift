@@ -3,12 +3,13 @@ import SCodeIR
 /// Lays out a source file: labels at the margin, instructions four columns in, operands from the same column on,
 /// one space around operators, at most one empty line in a row, comments kept and those at line ends aligned.
 /// Formatting twice changes nothing more. Throws when the text has errors: what is meant is not known then.
+/// What it includes is not read; names that nothing in the text declares may be declared there.
 public func format(_ text: String) throws(DiagnosticsError) -> String {
-    let errors = parse(text).diagnostics
-    guard errors.isEmpty else { throw DiagnosticsError(errors) }
     let source = SourceText(text)
-    var sink = DiagnosticSink()
-    var formatter = Formatter(source, Lexer.tokens(of: source, into: &sink))
+    var parser = Parser(SourceFile(name: "", text: source), includes: .ignored)
+    let errors = parser.run().diagnostics
+    guard errors.isEmpty else { throw DiagnosticsError(errors) }
+    var formatter = Formatter(source, Lexer.tokensWithComments(of: source))
     return formatter.run()
 }
 
@@ -43,6 +44,8 @@ private struct Formatter {
     private var isHeading = false
     /// Whether the statement is an instruction, whose operands begin at a column.
     private var isInstruction = false
+    /// Whether it is `procedure NAME:`.
+    private var isProcedure = false
     private var isAfterUnary = false
 
     /// Columns of an instruction's mnemonic and the space after it.
@@ -122,8 +125,14 @@ private struct Formatter {
         }
         let text = source.text(of: token)
         if statementLength == 0 {
-            isHeading = scopes.isEmpty && text == "fragment"
+            isHeading = scopes.isEmpty && (text == "fragment" || text == "macro")
             isInstruction = scopes == [.body] && text != "table" && text != "register"
+            isProcedure = false
+        }
+        if statementLength == 1, token.kind == .identifier, let previous, scopes == [.body],
+            source.text(of: previous) == "procedure"
+        {
+            (isProcedure, isInstruction) = (true, false)
         }
         if isClosing(token.kind) { if scopes.last == .list { scopes.removeLast() } }
         if line.isEmpty { line.indent = indent(for: token) }
@@ -137,7 +146,7 @@ private struct Formatter {
             mustBreak = true
         } else if isOpening(token.kind) {
             scopes.append(.list)
-        } else if token.kind == .colon, statementLength == 2, scopes == [.body] {
+        } else if token.kind == .colon, statementLength == (isProcedure ? 3 : 2), scopes == [.body] {
             line.isLabel = true
             line.isInstruction = false
             line.indent = 0
@@ -154,7 +163,10 @@ private struct Formatter {
     }
 
     private func isOperandEnd(_ kind: TokenKind) -> Bool {
-        kind == .identifier || kind == .integer || kind == .rightParenthesis || kind == .rightBracket
+        switch kind {
+        case .identifier, .integer, .float, .rightParenthesis, .rightBracket: true
+        default: false
+        }
     }
 
     /// A sign before an operand and after none.

@@ -1,36 +1,64 @@
 import SCodeIR
 
 /// Cuts text into tokens. *Requires* text within `SyntaxLimits.textBytes`. *Produces* every token in order,
-/// comments among them, with a last one of kind `.end`; what cannot be read becomes `.invalid` and a diagnostic.
+/// comments among them if they are wanted, with a last one of kind `.end`; what cannot be read becomes
+/// `.invalid` and a diagnostic.
 struct Lexer {
-    private let bytes: [UInt8]
+    let bytes: [UInt8]
+    private let file: UInt16
+    private let keepsComments: Bool
+    /// How many tokens there may be.
+    private let capacity: Int
     private(set) var tokens: [Token] = []
-    private(set) var sink: DiagnosticSink
+    private(set) var names: NameTable
+    var sink: DiagnosticSink
 
-    private var offset = 0
+    private(set) var offset = 0
     private var line: UInt32 = 1
     private var column: UInt32 = 1
 
-    private init(_ source: SourceText, _ sink: DiagnosticSink) {
+    private init(
+        _ source: SourceText, _ file: UInt16, _ names: NameTable, _ sink: DiagnosticSink, _ capacity: Int,
+        _ keepsComments: Bool
+    ) {
         bytes = source.bytes
+        self.file = file
+        self.names = names
         self.sink = sink
+        self.capacity = capacity
+        self.keepsComments = keepsComments
     }
 
-    /// The tokens of `source`; complaints go to `sink`.
-    static func tokens(of source: SourceText, into sink: inout DiagnosticSink) -> [Token] {
+    /// The tokens of `source`; its names go to `names`, complaints to `sink`.
+    static func tokens(
+        of source: SourceText, file: UInt16 = 0, names: inout NameTable, into sink: inout DiagnosticSink,
+        capacity: Int = SyntaxLimits.tokens, keepsComments: Bool = false
+    ) -> [Token] {
         guard source.bytes.count <= SyntaxLimits.textBytes else {
             sink.error(.none, "the text is longer than \(SyntaxLimits.textBytes) bytes")
-            return [Token(kind: .end, line: 1, column: 1, length: 0, start: 0, byteCount: 0)]
+            return [Token(kind: .end, file: file, line: 1, column: 1, length: 0, start: 0, byteCount: 0)]
         }
-        var lexer = Lexer(source, sink)
+        var lexer = Lexer(source, file, names, sink, capacity, keepsComments)
+        // The lexer's are now the only copies, so that adding to them copies nothing.
+        names = NameTable()
+        sink = DiagnosticSink()
         lexer.run()
+        names = lexer.names
         sink = lexer.sink
         return lexer.tokens
     }
 
+    /// The tokens of one text with its comments, for those who look at nothing else.
+    static func tokensWithComments(of source: SourceText) -> [Token] {
+        var names = NameTable()
+        var sink = DiagnosticSink()
+        return tokens(of: source, names: &names, into: &sink, keepsComments: true)
+    }
+
     private mutating func run() {
+        tokens.reserveCapacity(min(capacity, bytes.count / 4 + 1))
         while offset < bytes.count {
-            guard tokens.count < SyntaxLimits.tokens else {
+            guard tokens.count < capacity else {
                 sink.error(here(1), "the text has more than \(SyntaxLimits.tokens) words and signs")
                 break
             }
@@ -58,6 +86,8 @@ struct Lexer {
             number()
         case UInt8(ascii: "'"):
             character()
+        case UInt8(ascii: "\""):
+            string()
         case _ where TextForm.isIdentifierStart(byte):
             identifier()
         default:
@@ -72,100 +102,11 @@ struct Lexer {
             sink.error(here(end - offset), "a name has at most \(ProgramLimits.nameLength) characters")
             append(.invalid, end - offset)
         } else {
-            append(.identifier, end - offset)
-        }
-    }
-
-    private mutating func number() {
-        var end = offset
-        while end < bytes.count, TextForm.isIdentifierByte(bytes[end]) { end += 1 }
-        let length = end - offset
-        var digits = bytes[offset..<end]
-        var radix: UInt64 = 10
-        if digits.first == UInt8(ascii: "0"), let mark = digits.dropFirst().first {
-            if mark | 0x20 == UInt8(ascii: "x") { radix = 16 }
-            if mark | 0x20 == UInt8(ascii: "b") { radix = 2 }
-            if radix != 10 { digits = digits.dropFirst(2) }
-        }
-        var value: UInt64 = 0
-        var overflow = false
-        var isNumber = digits.contains { $0 != UInt8(ascii: "_") }
-        for byte in digits where byte != UInt8(ascii: "_") {
-            guard let digit = digitValue(byte), digit < radix else {
-                isNumber = false
-                break
+            let bytes = bytes
+            let name = bytes.withUnsafeBytes {
+                names.intern(UnsafeRawBufferPointer(rebasing: $0[offset..<end]))
             }
-            let (product, lost) = value.multipliedReportingOverflow(by: radix)
-            let (sum, carried) = product.addingReportingOverflow(digit)
-            overflow = overflow || lost || carried
-            value = sum
-        }
-        if !isNumber {
-            sink.error(
-                here(length), "this is not a number",
-                suggestion:
-                    "numbers are decimal, 0x and hexadecimal, or 0b and binary; '_' may separate digits")
-        } else if overflow {
-            sink.error(here(length), "the number does not fit in 64 bits")
-        }
-        append(isNumber && !overflow ? .integer : .invalid, length, value: value)
-    }
-
-    private func digitValue(_ byte: UInt8) -> UInt64? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt64(byte - UInt8(ascii: "0"))
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): UInt64(byte - UInt8(ascii: "a")) + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): UInt64(byte - UInt8(ascii: "A")) + 10
-        default: nil
-        }
-    }
-
-    /// `'a'`, `'\n'`, `'\x1b'`, `'é'`: the number of the character in Unicode.
-    private mutating func character() {
-        // As far as the closing quote; a quote after a backslash does not close. No literal is longer than 16.
-        var end = offset + 1
-        while end < bytes.count, end - offset < 16, bytes[end] != UInt8(ascii: "\n"),
-            bytes[end] != UInt8(ascii: "'")
-        {
-            end += bytes[end] == UInt8(ascii: "\\") && peekIsInLine(end + 1) ? 2 : 1
-        }
-        end = min(end, bytes.count)
-        while end < bytes.count, isContinuation(bytes[end]) { end += 1 }
-        let isClosed = end < bytes.count && bytes[end] == UInt8(ascii: "'")
-        let content = bytes[offset + 1..<end]
-        let length = scalars(in: offset..<(isClosed ? end + 1 : end))
-        let byteCount = (isClosed ? end + 1 : end) - offset
-        if isClosed, let value = characterValue(content) {
-            append(.integer, length, byteCount: byteCount, value: value)
-        } else {
-            sink.error(
-                here(length), isClosed ? "this is not one character" : "the closing ' is missing",
-                suggestion: "write 'a', or one of '\\n' '\\r' '\\t' '\\0' '\\\\' '\\'' '\\x1f'")
-            append(.invalid, length, byteCount: byteCount)
-        }
-    }
-
-    private func peekIsInLine(_ index: Int) -> Bool {
-        index < bytes.count && bytes[index] != UInt8(ascii: "\n")
-    }
-
-    private func characterValue(_ content: ArraySlice<UInt8>) -> UInt64? {
-        let scalars = String(decoding: content, as: UTF8.self).unicodeScalars
-        guard let first = scalars.first else { return nil }
-        if scalars.count == 1 { return first == "\\" ? nil : UInt64(first.value) }
-        guard first == "\\" else { return nil }
-        let rest = String(String.UnicodeScalarView(scalars.dropFirst()))
-        switch rest {
-        case "n": return 10
-        case "r": return 13
-        case "t": return 9
-        case "0": return 0
-        case "\\": return 92
-        case "'": return 39
-        default:
-            guard rest.utf8.count == 3, rest.utf8.first == UInt8(ascii: "x") else { return nil }
-            let digits = rest.utf8.dropFirst().compactMap(digitValue)
-            return digits.count == 2 ? digits[0] * 16 + digits[1] : nil
+            append(.identifier, end - offset, value: UInt64(name.number))
         }
     }
 
@@ -214,7 +155,7 @@ struct Lexer {
     private func isUnexpected(_ byte: UInt8) -> Bool {
         switch byte {
         case 0x80...: true
-        case UInt8(ascii: "!"), UInt8(ascii: "\""), UInt8(ascii: "#"), UInt8(ascii: "$"), UInt8(ascii: ";"),
+        case UInt8(ascii: "!"), UInt8(ascii: "#"), UInt8(ascii: "$"), UInt8(ascii: ";"),
             UInt8(ascii: "?"), UInt8(ascii: "@"), UInt8(ascii: "\\"), UInt8(ascii: "`"):
             true
         case ..<0x20: byte != 9 && byte != 10 && byte != 13
@@ -228,7 +169,7 @@ struct Lexer {
         var end = offset
         while end < bytes.count, bytes[end] != UInt8(ascii: "\n") { end += 1 }
         if end > offset, bytes[end - 1] == UInt8(ascii: "\r") { end -= 1 }
-        append(.lineComment, scalars(in: offset..<end), byteCount: end - offset)
+        appendComment(.lineComment, scalars(in: offset..<end), byteCount: end - offset)
     }
 
     /// A comment that spans lines ends the statement before it, as the line ends in it would.
@@ -253,10 +194,17 @@ struct Lexer {
             lastLine = index + 1
         }
         if lineBreaks == 0 {
-            append(isClosed ? .blockComment : .invalid, scalars(in: offset..<end), byteCount: end - offset)
+            let length = scalars(in: offset..<end)
+            if isClosed {
+                appendComment(.blockComment, length, byteCount: end - offset)
+            } else {
+                append(.invalid, length, byteCount: end - offset)
+            }
             return
         }
-        tokens.append(make(isClosed ? .blockComment : .invalid, length: 2, byteCount: end - offset))
+        if keepsComments || !isClosed {
+            tokens.append(make(isClosed ? .blockComment : .invalid, length: 2, byteCount: end - offset))
+        }
         line &+= UInt32(truncatingIfNeeded: lineBreaks)
         offset = lastLine
         column = 1
@@ -268,13 +216,13 @@ struct Lexer {
 
     // MARK: Places
 
-    private func peek(_ distance: Int) -> UInt8? {
+    func peek(_ distance: Int) -> UInt8? {
         offset + distance < bytes.count ? bytes[offset + distance] : nil
     }
 
-    private func isContinuation(_ byte: UInt8) -> Bool { byte & 0xC0 == 0x80 }
+    func isContinuation(_ byte: UInt8) -> Bool { byte & 0xC0 == 0x80 }
 
-    private func scalars(in range: Range<Int>) -> Int {
+    func scalars(in range: Range<Int>) -> Int {
         var count = 0
         for index in range where !isContinuation(bytes[index]) { count += 1 }
         return count
@@ -282,16 +230,25 @@ struct Lexer {
 
     private func make(_ kind: TokenKind, length: Int, byteCount: Int, value: UInt64 = 0) -> Token {
         Token(
-            kind: kind, line: line, column: column, length: UInt32(truncatingIfNeeded: length),
+            kind: kind, file: file, line: line, column: column, length: UInt32(truncatingIfNeeded: length),
             start: UInt32(truncatingIfNeeded: offset), byteCount: UInt32(truncatingIfNeeded: byteCount),
             value: value)
     }
 
     /// Adds a token that lies within a line and moves behind it. Without `byteCount` it is ASCII.
-    private mutating func append(_ kind: TokenKind, _ length: Int, byteCount: Int? = nil, value: UInt64 = 0) {
+    mutating func append(_ kind: TokenKind, _ length: Int, byteCount: Int? = nil, value: UInt64 = 0) {
         tokens.append(make(kind, length: length, byteCount: byteCount ?? length, value: value))
         offset += byteCount ?? length
         column &+= UInt32(truncatingIfNeeded: length)
+    }
+
+    private mutating func appendComment(_ kind: TokenKind, _ length: Int, byteCount: Int) {
+        if keepsComments {
+            append(kind, length, byteCount: byteCount)
+        } else {
+            offset += byteCount
+            column &+= UInt32(truncatingIfNeeded: length)
+        }
     }
 
     private mutating func advance(_ count: Int) {
@@ -304,7 +261,7 @@ struct Lexer {
         column = 1
     }
 
-    private func here(_ length: Int) -> SourceRange {
-        SourceRange(line: line, column: column, length: UInt32(truncatingIfNeeded: length))
+    func here(_ length: Int) -> SourceRange {
+        SourceRange(line: line, column: column, length: UInt32(truncatingIfNeeded: length), file: file)
     }
 }

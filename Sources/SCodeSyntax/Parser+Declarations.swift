@@ -4,9 +4,13 @@ import SCodeIR
 /// means one thing; structures have names of their own, since they are only ever followed by a dot or inside
 /// `sizeof`.
 struct Declarations {
+    enum Value {
+        case integer(Int128)
+        case number(FloatLiteral)
+    }
     struct Constant {
         /// Nil when its expression was wrong, so that its uses are not complained about as well.
-        var value: Int128?
+        var value: Value?
         var range: SourceRange
     }
     struct DeclaredRegion {
@@ -15,7 +19,7 @@ struct Declarations {
         var range: SourceRange
     }
     struct Structure {
-        var fields: [String: Field] = [:]
+        var fields: [Name: Field] = [:]
         var size: Int128 = 0
         var alignment: Int128 = 1
         var range: SourceRange
@@ -23,16 +27,25 @@ struct Declarations {
     struct Field {
         var offset: Int128
         /// The structure that the field is one of, or an array of.
-        var structure: String?
+        var structure: Name?
         var range: SourceRange
     }
 
-    var constants: [String: Constant] = [:]
-    var regions: [String: DeclaredRegion] = [:]
-    var structures: [String: Structure] = [:]
+    struct Host {
+        /// Nil when the declaration was wrong: calls of it are not complained about.
+        var function: HostDeclaration?
+        var range: SourceRange
+    }
+
+    var constants: [Name: Constant] = [:]
+    var regions: [Name: DeclaredRegion] = [:]
+    var structures: [Name: Structure] = [:]
+    var hosts: [Name: Host] = [:]
+    var macros: [Name: Macro] = [:]
+    var macroOrder: [Name] = []
 
     /// Where a constant or region of that name is declared, and what it is.
-    func valueDeclaration(of name: String) -> (range: SourceRange, what: String)? {
+    func valueDeclaration(of name: Name) -> (range: SourceRange, what: String)? {
         if let constant = constants[name] { return (constant.range, "a constant") }
         if let region = regions[name] { return (region.range, "a region") }
         return nil
@@ -40,15 +53,16 @@ struct Declarations {
 }
 
 extension Parser {
-    /// `const NAME = EXPRESSION`
+    /// `const NAME = EXPRESSION`, `const NAME = NUMBER`
     mutating func constant() -> Bool {
         position += 1
         guard let name = expect(.identifier, "the constant's name"),
             checkDeclarable(name, "a constant"), checkUnused(name),
             expect(.equals, "'=' after the constant's name") != nil
         else { return false }
-        let value = expression()
-        declarations.constants[text(name)] = .init(value: value, range: name.range)
+        let value: Declarations.Value? =
+            isNumber(constantExtent()) ? number(nil).map { .number($0) } : expression().map { .integer($0) }
+        declarations.constants[name.name] = .init(value: value, range: name.range)
         return value != nil
     }
 
@@ -84,11 +98,11 @@ extension Parser {
     private mutating func declare(_ region: Region, at name: Token) {
         guard program.regions.count < ProgramLimits.regions else {
             sink.error(name.range, "a program has at most \(ProgramLimits.regions) regions")
-            declarations.regions[text(name)] = .init(index: nil, range: name.range)
+            declarations.regions[name.name] = .init(index: nil, range: name.range)
             return
         }
         let index = UInt32(truncatingIfNeeded: program.regions.count)
-        declarations.regions[text(name)] = .init(index: index, range: name.range)
+        declarations.regions[name.name] = .init(index: index, range: name.range)
         program.regions.append(region)
     }
 
@@ -109,7 +123,7 @@ extension Parser {
     }
 
     private mutating func checkUnused(_ name: Token) -> Bool {
-        guard let first = declarations.valueDeclaration(of: text(name)) else { return true }
+        guard let first = declarations.valueDeclaration(of: name.name) else { return true }
         sink.error(
             name.range, "'\(text(name))' is declared twice",
             notes: [.init(first.range, "first declared here")])
@@ -127,7 +141,7 @@ extension Parser {
             sink.error(name.range, "'\(text(name))' is a type and cannot name a structure")
             return false
         }
-        if let first = declarations.structures[text(name)] {
+        if let first = declarations.structures[name.name] {
             sink.error(
                 name.range, "structure '\(text(name))' is declared twice",
                 notes: [.init(first.range, "first declared here")])
@@ -154,7 +168,7 @@ extension Parser {
             sink.error(name.range, "a structure has at least one field")
         }
         structure.size = roundUp(structure.size, to: structure.alignment)
-        declarations.structures[text(name)] = structure
+        declarations.structures[name.name] = structure
         return isClosed
     }
 
@@ -178,10 +192,10 @@ extension Parser {
         if let type = ValueType.allCases.first(where: { $0.suffix == text(typeName) }) {
             size = Int128(type.size)
             alignment = size
-        } else if let other = declarations.structures[text(typeName)] {
+        } else if let other = declarations.structures[typeName.name] {
             size = other.size
             alignment = other.alignment
-            field.structure = text(typeName)
+            field.structure = typeName.name
         } else {
             unknownType(typeName)
             return false
@@ -196,7 +210,7 @@ extension Parser {
             size *= count
         }
         field.offset = roundUp(structure.size, to: alignment)
-        if let first = structure.fields[text(name)] {
+        if let first = structure.fields[name.name] {
             sink.error(
                 name.range, "field '\(text(name))' is declared twice",
                 notes: [.init(first.range, "first declared here")])
@@ -206,7 +220,7 @@ extension Parser {
             sink.error(name.range, "a structure has at most \(SyntaxLimits.structureSize) bytes")
             return true
         }
-        structure.fields[text(name)] = field
+        structure.fields[name.name] = field
         structure.size = field.offset + size
         structure.alignment = max(structure.alignment, alignment)
         return true
@@ -220,7 +234,8 @@ extension Parser {
     }
 
     private mutating func unknownType(_ token: Token) {
-        let suggestion = sink.didYouMean(text(token), among: declarations.structures.keys)
+        if includes.hasUnread { return }
+        let suggestion = sink.didYouMean(text(token), among: candidates(declarations.structures.keys))
         let types = ValueType.allCases.map(\.suffix).joined(separator: " ")
         sink.error(
             token.range, "no type or structure is called '\(text(token))'",

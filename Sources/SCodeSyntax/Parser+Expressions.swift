@@ -107,8 +107,16 @@ extension Parser {
             return value
         case .integer:
             return Int128(advance().value)
+        case .float:
+            sink.error(
+                current.range, "this is a floating-point number, and it must be an integer",
+                suggestion: "floating-point constants stand in setf and setd, in defaults and in const")
+            return nil
         case .identifier:
             return named()
+        case .dot where next?.kind == .integer || next?.kind == .float:
+            sink.error(current.range, "a number begins with a digit", suggestion: "write 0.5 for .5")
+            return nil
         default:
             unexpected("a constant")
             return nil
@@ -119,28 +127,44 @@ extension Parser {
 
     private mutating func named() -> Int128? {
         let token = advance()
-        let name = text(token)
-        if name == "sizeof" { return sizeOf() }
+        if isWord(token, "sizeof") { return sizeOf() }
         if current.kind == .dot { return fieldOffset(token) }
-        if let constant = declarations.constants[name] { return constant.value }
-        if declarations.regions[name] != nil {
+        guard let constant = declarations.constants[token.name] else {
+            notAConstant(token)
+            return nil
+        }
+        switch constant.value {
+        case nil: return nil
+        case .integer(let value): return value
+        case .number:
+            sink.error(
+                token.range, "'\(text(token))' is a floating-point number, and this must be an integer",
+                notes: [.init(constant.range, "declared here")])
+            return nil
+        }
+    }
+
+    private mutating func notAConstant(_ token: Token) {
+        let name = text(token)
+        if declarations.regions[token.name] != nil {
             sink.error(
                 token.range, "'\(name)' is a region: its address is not known before the fragment runs",
                 suggestion: "put the address in a register: setp r, \(name)")
-        } else if fragment.registers[name] != nil || TextForm.looksLikeRegister(name) {
+        } else if fragment.registers[token.name] != nil || names[token.name].looksLikeRegister {
             sink.error(token.range, "'\(name)' is a register, and this must be a constant")
-        } else if declarations.structures[name] != nil {
+        } else if isNumberWord(token) {
+            sink.error(token.range, "'\(name)' is a floating-point number, and this must be an integer")
+        } else if declarations.structures[token.name] != nil {
             sink.error(
                 token.range, "'\(name)' is a structure",
                 suggestion: "write sizeof(\(name)) for its size, \(name).field for an offset")
-        } else if !fragment.unplaced.contains(name) {
-            var suggestion = sink.didYouMean(name, among: declarations.constants.keys)
+        } else if !fragment.unplaced.contains(token.name), !includes.hasUnread {
+            var suggestion = sink.didYouMean(name, among: candidates(declarations.constants.keys))
             if suggestion == nil, fragment.code.name.isEmpty {
                 suggestion = "outside fragments, constants are declared before they are used"
             }
             sink.error(token.range, "no constant is called '\(name)'", suggestion: suggestion)
         }
-        return nil
     }
 
     /// `sizeof(STRUCTURE)` or `sizeof(TYPE)`, after the word.
@@ -149,14 +173,19 @@ extension Parser {
             let name = expect(.identifier, "a structure or a type"),
             expect(.rightParenthesis, "')'") != nil
         else { return nil }
-        if let structure = declarations.structures[text(name)] { return structure.size }
+        if let structure = declarations.structures[name.name] { return structure.size }
         return valueType(name).map { Int128($0.size) }
     }
 
     /// `STRUCTURE.field`, and `.field` again while the field is a structure itself, after the first name.
     private mutating func fieldOffset(_ name: Token) -> Int128? {
-        guard var structure = declarations.structures[text(name)] else {
-            let suggestion = sink.didYouMean(text(name), among: declarations.structures.keys)
+        guard var structure = declarations.structures[name.name] else {
+            if includes.hasUnread {
+                while take(.dot) != nil { _ = take(.identifier) }
+                return nil
+            }
+            let suggestion = sink.didYouMean(
+                text(name), among: candidates(declarations.structures.keys))
             sink.error(name.range, "no structure '\(text(name))' is declared", suggestion: suggestion)
             return nil
         }
@@ -164,8 +193,10 @@ extension Parser {
         var offset: Int128 = 0
         while take(.dot) != nil {
             guard let fieldName = expect(.identifier, "a field of '\(structureName)'") else { return nil }
-            guard let field = structure.fields[text(fieldName)] else {
-                let suggestion = sink.didYouMean(text(fieldName), among: structure.fields.keys)
+            guard let field = structure.fields[fieldName.name] else {
+                if includes.hasUnread { return nil }
+                let suggestion = sink.didYouMean(
+                    text(fieldName), among: candidates(structure.fields.keys))
                 sink.error(
                     fieldName.range, "structure '\(structureName)' has no field '\(text(fieldName))'",
                     notes: [.init(structure.range, "'\(structureName)' is declared here")],
@@ -179,7 +210,7 @@ extension Parser {
                     current.range, "'\(text(fieldName))' is not a structure: it has no fields")
                 return nil
             }
-            (structure, structureName) = (next, inner)
+            (structure, structureName) = (next, names[inner].text)
         }
         return offset
     }

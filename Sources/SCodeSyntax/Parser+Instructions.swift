@@ -5,13 +5,14 @@ extension Parser {
     /// *Requires* registers and labels. *Produces* the instructions, their places, the macro calls, and the
     /// positions of labels: an instruction that is left out moves no label.
     mutating func resolveStatements() {
-        var nextLabel = 0
+        var next = NextMarkers()
         var isFull = false
         fragment.code.instructions.reserveCapacity(fragment.statements.count)
         fragment.code.sourceRanges.reserveCapacity(fragment.statements.count)
         for index in fragment.statements.indices {
-            placeLabels(upTo: index, &nextLabel)
+            placeMarkers(upTo: index, &next)
             let statement = fragment.statements[index]
+            sink.expansion = statement.expansion
             guard let instruction = resolve(statement) else { continue }
             let mnemonic = tokens[statement.mnemonic]
             guard fragment.code.instructions.count < ProgramLimits.instructionsPerFragment else {
@@ -23,100 +24,124 @@ extension Parser {
                 isFull = true
                 continue
             }
-            let last =
-                statement.operands.last.map { fragment.operands[$0].upperBound - 1 } ?? statement.mnemonic
             fragment.code.instructions.append(instruction)
-            fragment.code.sourceRanges.append(mnemonic.range(through: tokens[last]))
+            fragment.code.sourceRanges.append(mnemonic.range(through: tokens[statement.last]))
         }
-        placeLabels(upTo: fragment.statements.count, &nextLabel)
+        sink.expansion = nil
+        placeMarkers(upTo: fragment.statements.count, &next)
     }
 
-    private mutating func placeLabels(upTo statement: Int, _ next: inout Int) {
-        while next < fragment.labelPlaces.count, fragment.labelPlaces[next].statement <= statement {
-            fragment.code.labels[next].position = UInt32(truncatingIfNeeded: fragment.code.instructions.count)
-            next += 1
+    /// The first label and the first procedure that have no position yet.
+    private struct NextMarkers {
+        var label = 0
+        var procedure = 0
+    }
+
+    private mutating func placeMarkers(upTo statement: Int, _ next: inout NextMarkers) {
+        let position = UInt32(truncatingIfNeeded: fragment.code.instructions.count)
+        while next.label < fragment.labelPlaces.count, fragment.labelPlaces[next.label].statement <= statement
+        {
+            fragment.code.labels[next.label].position = position
+            next.label += 1
+        }
+        while next.procedure < fragment.procedurePlaces.count,
+            fragment.procedurePlaces[next.procedure].statement <= statement
+        {
+            fragment.code.procedures[next.procedure].start = position
+            next.procedure += 1
         }
     }
 
     private mutating func resolve(_ statement: FragmentScope.Statement) -> Instruction? {
-        guard let opcode = statement.opcode else { return macroCall(statement) }
-        var operands = Array(fragment.operands[statement.operands])
-        var wanted = opcode.operands
-        // The offset of a load or store may be left out.
-        let hasNoOffset = (opcode.shape == .load || opcode.shape == .store) && operands.count == 2
-        if hasNoOffset { wanted.removeLast() }
-        guard operands.count == wanted.count else {
-            let mnemonic = tokens[statement.mnemonic]
+        guard let row = statement.row else { return macroCall(statement) }
+        if row.shape == .hostCall { return hostCall(statement) }
+        var wanted = row.operands.count
+        let operands = statement.operands
+        // The offset of an access may be left out.
+        let hasNoOffset = row.shape.isAccess && operands.count == wanted - 1
+        if hasNoOffset { wanted -= 1 }
+        guard operands.count == wanted else {
             sink.error(
-                mnemonic.range,
-                "'\(opcode.mnemonic)' takes \(wanted.count) operand\(wanted.count == 1 ? "" : "s"), not \(operands.count)",
-                suggestion: "write \(usage(opcode))")
+                tokens[statement.mnemonic].range,
+                "'\(row.opcode.mnemonic)' takes \(count(wanted, "operand")), not \(operands.count)",
+                suggestion: "write \(usage(row))")
             return nil
         }
-        var result = Instruction(opcode)
-        if hasNoOffset, let immediate = opcode.withImmediate { result.opcode = immediate }
+        var result = Instruction(row.opcode)
+        if hasNoOffset, let immediate = row.withImmediate { result.opcode = immediate }
         var isWhole = true
-        for kind in wanted {
-            let operand = operands.removeFirst()
+        for index in 0..<wanted {
+            let operand = fragment.operands[operands.lowerBound + index]
             if operand.isEmpty {
-                sink.error(range(of: operand), "an operand is missing", suggestion: "write \(usage(opcode))")
+                sink.error(range(of: operand), "an operand is missing", suggestion: "write \(usage(row))")
                 isWhole = false
-            } else if !fill(kind, operand, &result, statement) {
+            } else if !fill(index, operand, &result, row) {
                 isWhole = false
             }
         }
         return isWhole ? result : nil
     }
 
-    /// Reads one operand into the instruction; false after a complaint.
+    /// "1 operand", "2 operands".
+    func count(_ number: Int, _ what: String) -> String { "\(number) \(what)\(number == 1 ? "" : "s")" }
+
+    /// Reads an operand, the first being 0, into the instruction; false after a complaint.
     private mutating func fill(
-        _ kind: OperandKind, _ operand: Range<Int>, _ instruction: inout Instruction,
-        _ statement: FragmentScope.Statement
+        _ index: Int, _ operand: Range<Int>, _ instruction: inout Instruction, _ row: Mnemonic
     ) -> Bool {
-        switch kind {
-        case .destination:
-            guard let register = register(operand) else { return false }
+        switch row.operands[index] {
+        case .destination, .value, .exchanged:
+            guard let register = register(operand, row.banks[index]) else { return false }
             instruction.rd = register
         case .source:
-            guard let register = register(operand) else { return false }
+            guard let register = register(operand, row.banks[index]) else { return false }
             instruction.rs1 = register
         case .source2:
-            return lastSource(operand, &instruction)
+            return lastSource(operand, &instruction, row, row.banks[index])
         case .immediate, .symbol:
             return constantOperand(operand, &instruction)
         case .label:
-            guard let index = name(operand, "a label", { $0.label($1) }) else { return false }
+            guard let index = name(operand, "a label", { $0.label(at: $1) }) else { return false }
             instruction.index = index
         case .table:
             guard let index = name(operand, "a table", { $0.table($1) }) else { return false }
+            instruction.index = index
+        case .procedure:
+            guard let index = name(operand, "a procedure", { $0.procedure($1) }) else { return false }
             instruction.index = index
         }
         return true
     }
 
     /// A register or, when the table has that form too, a constant: `addu r1, r2, 7` is `addui`.
-    private mutating func lastSource(_ operand: Range<Int>, _ instruction: inout Instruction) -> Bool {
-        if let token = singleName(operand) {
-            let name = text(token)
-            if declarations.constants[name] == nil {
-                guard let register = register(operand) else { return false }
-                instruction.rs2 = register
-                return true
-            }
+    private mutating func lastSource(
+        _ operand: Range<Int>, _ instruction: inout Instruction, _ row: Mnemonic, _ bank: RegisterBank
+    ) -> Bool {
+        guard !isRegisterName(operand), let opcode = row.withImmediate else {
+            guard let register = register(operand, bank) else { return false }
+            instruction.rs2 = register
+            return true
         }
-        guard let opcode = instruction.opcode.withImmediate else { return register(operand) != nil }
         instruction.opcode = opcode
         return constantOperand(operand, &instruction)
+    }
+
+    /// Whether the operand is a name that no constant has, and so can only be a register.
+    func isRegisterName(_ operand: Range<Int>) -> Bool {
+        guard let token = singleName(operand) else { return false }
+        return declarations.constants[token.name] == nil && !isNumberWord(token)
     }
 
     private mutating func constantOperand(_ operand: Range<Int>, _ instruction: inout Instruction) -> Bool {
         let opcode = instruction.opcode
         let isSet = opcode.shape == .constant
         let first = tokens[operand.lowerBound]
-        if isSet, first.kind == .identifier, let region = declarations.regions[text(first)] {
+        if isSet, first.kind == .identifier, let region = declarations.regions[first.name] {
             return symbol(operand, region, &instruction)
         }
-        if let token = singleName(operand), fragment.registers[text(token)] != nil || isRegister(token) {
+        if let token = singleName(operand),
+            fragment.registers[token.name] != nil || names[token.name].register != nil
+        {
             let other = isSet ? "mov\(opcode.type.suffix)" : String(opcode.mnemonic.dropLast())
             let known = Opcode.byMnemonic[other] != nil
             sink.error(
@@ -124,9 +149,13 @@ extension Parser {
                 suggestion: known ? "for a register use \(other)" : nil)
             return false
         }
+        if isSet, opcode.type.isFloat {
+            guard let bits = evaluate(operand, { $0.floatBits(opcode.type, operand) }) else { return false }
+            instruction.immediate = Int64(bitPattern: bits)
+            return true
+        }
         guard let value = evaluate(operand) else { return false }
-        switch opcode.shape {
-        case .load, .store:
+        if opcode.shape.isAccess {
             guard let offset = Int32(exactly: value) else {
                 sink.error(
                     range(of: operand), "the offset \(value) does not fit in 32 bits",
@@ -134,7 +163,7 @@ extension Parser {
                 return false
             }
             instruction.immediate = Int64(offset)
-        case .binary, .unary, .constant, .convert, .branch, .jump, .jumpTable, .macro:
+        } else {
             guard let constant = immediate(value, opcode.type, range(of: operand)) else { return false }
             instruction.immediate = constant
         }
@@ -173,12 +202,12 @@ extension Parser {
         return true
     }
 
-    private func isRegister(_ token: Token) -> Bool { TextForm.register(named: text(token)) != nil }
-
     /// The value of the expression that is the whole operand.
-    private mutating func evaluate(
-        _ operand: Range<Int>, _ body: (inout Parser) -> Int128? = { $0.expression() }
-    ) -> Int128? {
+    mutating func evaluate(_ operand: Range<Int>) -> Int128? { evaluate(operand) { $0.expression() } }
+
+    private mutating func evaluate<Value>(
+        _ operand: Range<Int>, _ body: (inout Parser) -> Value?
+    ) -> Value? {
         guard isReadable(operand) else { return nil }
         let outer = (position, limit)
         defer { (position, limit) = outer }
@@ -212,39 +241,33 @@ extension Parser {
         return nil
     }
 
-    private mutating func table(_ token: Token) -> UInt32? {
-        if let index = fragment.tables[text(token)] { return index }
-        let suggestion = sink.didYouMean(text(token), among: fragment.tables.keys)
-        sink.error(
-            token.range, "no table '\(text(token))' is declared in this fragment", suggestion: suggestion)
-        return nil
-    }
-
     // MARK: Macro-instructions
 
     /// An instruction that the opcode table does not have is the acceptor's, as far as the parser can tell.
     private mutating func macroCall(_ statement: FragmentScope.Statement) -> Instruction? {
         let mnemonic = tokens[statement.mnemonic]
         var call = MacroCall(name: text(mnemonic), operands: [])
+        // It may be a macro of a file that was not read.
+        if includes.hasUnread { return nil }
         guard statement.operands.count <= ProgramLimits.macroOperands else {
             sink.error(
                 mnemonic.range, "a macro-instruction has at most \(ProgramLimits.macroOperands) operands")
             return nil
         }
-        var isWhole = true
         for index in statement.operands {
-            guard let operand = macroOperand(fragment.operands[index]) else {
-                isWhole = false
-                continue
-            }
+            guard let operand = macroOperand(fragment.operands[index]) else { continue }
             call.operands.append(operand)
         }
-        guard isWhole else { return nil }
+        return call.operands.count == statement.operands.count ? append(call, .macro) : nil
+    }
+
+    /// The instruction for a macro-instruction or the call of a host function.
+    mutating func append(_ call: MacroCall, _ operation: Operation) -> Instruction {
         let index = UInt32(truncatingIfNeeded: fragment.code.macroCalls.count)
         if fragment.code.instructions.count < ProgramLimits.instructionsPerFragment {
             fragment.code.macroCalls.append(call)
         }
-        return Instruction(Opcode(.macro), index: index)
+        return Instruction(Opcode(operation), index: index)
     }
 
     private mutating func macroOperand(_ operand: Range<Int>) -> MacroOperand? {
@@ -252,8 +275,10 @@ extension Parser {
             sink.error(range(of: operand), "an operand is missing")
             return nil
         }
-        if let token = singleName(operand), declarations.valueDeclaration(of: text(token)) == nil {
-            return register(operand).map { .register($0) }
+        if let token = singleName(operand), declarations.valueDeclaration(of: token.name) == nil,
+            !isNumberWord(token)
+        {
+            return register(operand, nil).map { .register($0) }
         }
         guard let value = evaluate(operand) else { return nil }
         return .immediate(Int64(truncatingIfNeeded: value))
@@ -262,17 +287,25 @@ extension Parser {
     // MARK: Help
 
     /// How the instruction is written, in the words of the table.
-    private func usage(_ opcode: Opcode) -> String {
-        let operands = opcode.operands.map { kind in
-            switch kind {
-            case .destination: opcode.shape == .store ? "value" : "destination"
-            case .source: opcode.shape == .load || opcode.shape == .store ? "base" : "register"
-            case .source2: opcode.withImmediate == nil ? "register" : "register or constant"
-            case .immediate, .symbol: "constant"
+    private func usage(_ row: Mnemonic) -> String {
+        let operands = zip(row.operands, row.banks).map { kind, bank in
+            let register = bank == .float ? "floating-point register" : "register"
+            return switch kind {
+            case .destination: "destination"
+            case .value: "value"
+            case .exchanged: row.shape == .compareExchange ? "expected value" : "value"
+            case .source: row.shape.isAccess ? "base" : register
+            case .source2:
+                row.shape == .compareExchange
+                    ? "new value" : row.withImmediate == nil ? register : "register or constant"
+            case .immediate, .symbol:
+                row.shape.isAccess ? "offset" : row.opcode.type.isFloat ? "number" : "constant"
             case .label: "label"
             case .table: "table"
+            case .procedure: "procedure"
             }
         }
-        return "\(opcode.mnemonic) \(operands.joined(separator: ", "))"
+        return ([row.opcode.mnemonic] + [operands.joined(separator: ", ")]).filter { !$0.isEmpty }
+            .joined(separator: " ")
     }
 }

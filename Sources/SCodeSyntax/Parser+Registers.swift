@@ -1,44 +1,80 @@
 import SCodeIR
 
-/// Second part of reading a fragment: which register each name means, where labels and tables lead.
+/// Second part of reading a fragment: which register each name means.
 extension Parser {
-    /// Gives each name that is written a register: the lowest that nothing else uses, in the order in which the
-    /// names first appear. Then the same for names that only macro-instructions mention, one of whose operands
-    /// may be written, as the acceptor says; whether it is, the verifier finds out.
+    /// Gives each name that is written a register of the kind that is written: the lowest that nothing else uses, in
+    /// the order in which the names first appear. Then the same for names that only macro-instructions mention, one
+    /// of whose operands may be written, as the acceptor says; whether it is, the verifier finds out.
     mutating func assignRegisters() {
+        var hasMacros = false
+        for statement in fragment.statements {
+            if statement.row == nil { hasMacros = true }
+            for operand in statement.operands {
+                guard let token = singleName(fragment.operands[operand]),
+                    let register = names[token.name].register
+                else { continue }
+                fragment.reserved.insert(register)
+            }
+        }
         var reported = false
         for statement in fragment.statements {
-            guard let opcode = statement.opcode, opcode.shape != .store,
-                opcode.operands.first == .destination, let operand = statement.operands.first
-            else { continue }
-            place(fragment.operands[operand], &reported)
+            sink.expansion = statement.expansion
+            guard let row = statement.row, let operand = statement.operands.first else { continue }
+            if row.shape == .hostCall {
+                if let result = hostFunction(statement)?.result, statement.operands.count > 1 {
+                    place(fragment.operands[operand + 1], result.isFloat ? .float : .integer, &reported)
+                }
+            } else if row.operands.first == .destination || row.operands.first == .exchanged {
+                place(fragment.operands[operand], row.banks[0], &reported)
+            }
         }
-        for statement in fragment.statements where statement.opcode == nil {
-            for operand in statement.operands { place(fragment.operands[operand], &reported) }
+        // An instruction that nothing here declares may be a macro of a file that was not read, and its operands
+        // anything.
+        if hasMacros, !includes.hasUnread { assignMacroOperands(&reported) }
+        sink.expansion = nil
+    }
+
+    /// Names that only macro-instructions mention, or write: floating-point if an instruction reads them as such.
+    private mutating func assignMacroOperands(_ reported: inout Bool) {
+        var floats: Set<Name> = []
+        for statement in fragment.statements {
+            guard let row = statement.row, row.banks.contains(.float),
+                statement.operands.count == row.banks.count
+            else { continue }
+            for (operand, bank) in zip(statement.operands, row.banks) where bank == .float {
+                if let token = singleName(fragment.operands[operand]) { floats.insert(token.name) }
+            }
+        }
+        for statement in fragment.statements where statement.row == nil {
+            sink.expansion = statement.expansion
+            for index in statement.operands {
+                let operand = fragment.operands[index]
+                guard let token = singleName(operand) else { continue }
+                place(operand, floats.contains(token.name) ? .float : .integer, &reported)
+            }
         }
     }
 
-    private mutating func place(_ operand: Range<Int>, _ reported: inout Bool) {
+    private mutating func place(_ operand: Range<Int>, _ bank: RegisterBank, _ reported: inout Bool) {
         guard let token = singleName(operand) else { return }
-        let name = text(token)
-        guard TextForm.isDeclarable(name), fragment.registers[name] == nil, !fragment.unplaced.contains(name),
+        let name = token.name
+        guard fragment.registers[name] == nil, names[name].isDeclarable, !fragment.unplaced.contains(name),
             declarations.valueDeclaration(of: name) == nil
         else { return }
-        let free = ~fragment.reserved.rawValue
-        guard free != 0 else {
+        guard let register = fragment.reserved.lowestFree(bank) else {
             fragment.unplaced.insert(name)
             if !reported {
+                let kind = bank == .float ? "floating-point register" : "register"
                 sink.error(
-                    token.range, "no register is left for '\(name)': there are \(Register.count)",
+                    token.range, "no \(kind) is left for '\(text(token))': there are \(Register.bankSize)",
                     suggestion: "use a register for more than one thing, one after the other")
             }
             reported = true
             return
         }
-        let register = Register(free.trailingZeroBitCount)
         fragment.reserved.insert(register)
         fragment.registers[name] = .init(register: register, range: token.range)
-        fragment.code.registerNames[Int(register.number)] = name
+        fragment.code.registerNames[Int(register.number)] = names[name].text
     }
 
     /// The operand's token, if the operand is a name and nothing else.
@@ -47,59 +83,79 @@ extension Parser {
         return tokens[operand.lowerBound]
     }
 
-    /// Turns the names in tables into labels.
-    mutating func resolveTables() {
-        for (name, entries) in fragment.tableEntries {
-            var table = JumpTable(name: text(name), labels: [])
-            table.labels.reserveCapacity(entries.count)
-            for entry in entries {
-                if let label = label(entry) { table.labels.append(label) }
-            }
-            fragment.code.tables.append(table)
-        }
-    }
-
-    /// The index of the label that the token names; complains if there is none.
-    mutating func label(_ token: Token) -> UInt32? {
-        let name = text(token)
-        if let index = fragment.labels[name] { return index }
-        var suggestion = sink.didYouMean(name, among: fragment.labels.keys)
-        if suggestion == nil, fragment.tables[name] != nil { suggestion = "jump through a table with jt" }
-        sink.error(token.range, "no label '\(name)' is placed in this fragment", suggestion: suggestion)
-        return nil
-    }
-
-    /// The register that the operand names; complains if it names none.
-    mutating func register(_ operand: Range<Int>) -> Register? {
+    /// The register that the operand names; complains if it names none, or one that is not in the bank. Any bank
+    /// will do when none is given.
+    mutating func register(_ operand: Range<Int>, _ bank: RegisterBank?) -> Register? {
         guard let token = singleName(operand) else {
             if isReadable(operand) {
                 sink.error(
-                    range(of: operand), "expected a register",
-                    suggestion: "put the constant in a register with set")
+                    range(of: operand),
+                    "expected a \(bank == .float ? "floating-point register" : "register")",
+                    suggestion: bank == .float
+                        ? "put the number in a register with setd or setf"
+                        : "put the constant in a register with set")
             }
             return nil
         }
-        let name = text(token)
-        if let known = fragment.registers[name] { return known.register }
-        if TextForm.looksLikeRegister(name) {
-            if let register = TextForm.register(named: name) { return register }
-            sink.error(token.range, "there is no register '\(name)'", suggestion: "registers are r0 to r31")
-        } else if let other = declarations.valueDeclaration(of: name) {
-            sink.error(
-                token.range, "'\(name)' is \(other.what), and this must be a register",
-                notes: [.init(other.range, "declared here")])
-        } else if !fragment.unplaced.contains(name) {
-            unknownRegister(token)
+        if let known = fragment.registers[token.name] {
+            if bank == nil || known.register.bank == bank { return known.register }
+            otherBank(
+                token, known.register,
+                notes: [
+                    .init(known.range, "here '\(text(token))' stands for \(known.register.bank.value)")
+                ])
+            return nil
         }
+        if let register = names[token.name].register {
+            if bank == nil || register.bank == bank { return register }
+            otherBank(token, register, notes: [])
+            return nil
+        }
+        noRegister(token, bank)
         return nil
     }
 
-    mutating func unknownRegister(_ token: Token) {
-        let name = text(token)
-        let suggestion = sink.didYouMean(
-            name, among: Array(fragment.registers.keys) + declarations.constants.keys)
+    private mutating func otherBank(_ token: Token, _ register: Register, notes: [Diagnostic.Note]) {
+        let bank = register.bank
+        let wanted: RegisterBank = bank == .float ? .integer : .float
         sink.error(
-            token.range, "nothing is called '\(name)': no instruction of this fragment writes it",
+            token.range, "'\(text(token))' is \(bank.description), and this must be \(wanted.description)",
+            notes: notes,
+            suggestion: notes.isEmpty
+                ? "the \(wanted.plural)" : "give the other value another name; cv converts between them")
+    }
+
+    private mutating func noRegister(_ token: Token, _ bank: RegisterBank?) {
+        let name = text(token)
+        if names[token.name].looksLikeRegister {
+            sink.error(
+                token.range, "there is no register '\(name)'",
+                suggestion: "registers are r0 to r31 and f0 to f31")
+        } else if isNumberWord(token) {
+            sink.error(
+                token.range, "'\(name)' is a number, and this must be a register",
+                suggestion: bank == .float ? "put it in a register with setd or setf" : nil)
+        } else if let other = declarations.valueDeclaration(of: token.name) {
+            sink.error(
+                token.range, "'\(name)' is \(other.what), and this must be a register",
+                notes: [.init(other.range, "declared here")],
+                suggestion: bank == .float ? "put it in a register with setd or setf" : nil)
+        } else if !fragment.unplaced.contains(token.name), !includes.hasUnread {
+            unknownRegister(token)
+        }
+    }
+
+    private mutating func unknownRegister(_ token: Token) {
+        if names[token.name].isGenerated {
+            sink.error(
+                token.range, "nothing is called '\(text(token))': no instruction of this macro writes it",
+                suggestion: "pass what belongs to the fragment as an argument")
+            return
+        }
+        let known = candidates(fragment.registers.keys) + candidates(declarations.constants.keys)
+        let suggestion = sink.didYouMean(text(token), among: known)
+        sink.error(
+            token.range, "nothing is called '\(text(token))': no instruction of this fragment writes it",
             suggestion: suggestion)
     }
 
@@ -116,5 +172,22 @@ extension Parser {
             return range
         }
         return tokens[operand.lowerBound].range(through: tokens[operand.upperBound - 1])
+    }
+}
+
+extension RegisterBank {
+    /// What diagnostics call a register of the bank.
+    var description: String { self == .integer ? "an integer register" : "a floating-point register" }
+    var value: String { self == .integer ? "an integer" : "a floating-point number" }
+    var plural: String {
+        self == .integer ? "integer registers are r0 to r31" : "floating-point registers are f0 to f31"
+    }
+}
+
+extension RegisterSet {
+    /// The lowest register of the bank that is not a member.
+    func lowestFree(_ bank: RegisterBank) -> Register? {
+        let free = ~rawValue & (bank == .integer ? RegisterSet.integers : .floats).rawValue
+        return free == 0 ? nil : Register(free.trailingZeroBitCount)
     }
 }

@@ -8,22 +8,44 @@ public struct ParseResult: Sendable {
     public var diagnostics: [Diagnostic]
     /// Indices of the fragments in which something was left out or guessed.
     public var fragmentsWithErrors: Set<Int>
+    /// The text and what it includes, by `SourceRange.file`.
+    public var files: [SourceFile]
 }
 
-/// Reads a program. With mistakes in the text, the rest is still there, so that more can be said about it.
+/// Reads a program. With mistakes in the text, the rest is still there, so that more can be said about it. A
+/// text that has no place among files can include none.
 public func parse(_ text: String) -> ParseResult {
-    var parser = Parser(SourceText(text))
+    var parser = Parser(SourceFile(name: "", text: SourceText(text)), includes: .refused)
     return parser.run()
 }
 
-/// A recursive-descent parser. The text is read twice: first the declarations in order, passing over
-/// fragments; then the fragments, which so may use every declaration wherever it stands.
+/// Reads a program and the files that it includes.
+/// - Parameters:
+///   - fileName: what the text is called; it becomes the first of `Program.sourceFiles`.
+///   - resolver: finds and reads the file of an `include` line.
+public func parse(_ text: String, fileName: String, including resolver: @escaping IncludeResolver)
+    -> ParseResult
+{
+    var parser = Parser(SourceFile(name: fileName, text: SourceText(text)), includes: .read(resolver))
+    var result = parser.run()
+    result.program.sourceFiles = result.files.map(\.name)
+    return result
+}
+
+/// A recursive-descent parser. The text is read twice: first the declarations in order, those of included files
+/// in the place of their `include`, passing over fragments; then the fragments, which so may use every
+/// declaration wherever it stands.
 struct Parser {
-    let source: SourceText
-    let tokens: [Token]
+    /// The text and what it includes.
+    var files: [SourceFile]
+    /// Those of all files, one file behind the other, without comments; behind them, while a fragment is being
+    /// read, what macros in it expand to.
+    var tokens: [Token]
+    var names: NameTable
     var sink: DiagnosticSink
     var declarations = Declarations()
     var program = Program()
+    var includes: IncludeState
 
     /// The token that is read next.
     var position = 0
@@ -31,169 +53,68 @@ struct Parser {
     var limit: Int
     /// What is known about the fragment being read.
     var fragment = FragmentScope()
+    /// What the expansions of macros have come to so far, in all fragments.
+    var expanded = ExpansionWork()
+    var acceptRange: SourceRange?
+    /// Where the fragments stand, to be read last.
+    var fragmentPlaces: [FragmentPlace] = []
 
-    private var acceptRange: SourceRange?
+    struct FragmentPlace {
+        var start: Int
+        var end: Int
+        var isClosed: Bool
+    }
 
-    init(_ source: SourceText) {
-        var sink = DiagnosticSink()
-        var tokens = Lexer.tokens(of: source, into: &sink)
-        tokens.removeAll { $0.kind == .lineComment || $0.kind == .blockComment }
-        self.source = source
-        self.tokens = tokens
-        self.sink = sink
+    init(_ file: SourceFile, includes policy: IncludePolicy) {
+        files = [file]
+        names = NameTable()
+        sink = DiagnosticSink()
+        tokens = Lexer.tokens(of: file.text, names: &names, into: &sink)
+        includes = IncludeState(policy: policy, bytes: file.text.bytes.count)
         limit = tokens.count - 1
     }
 
     mutating func run() -> ParseResult {
-        let whole = limit
-        var fragments: [(start: Int, end: Int, isClosed: Bool)] = []
-        while true {
-            skipNewlines()
-            if current.kind == .end { break }
-            switch current.kind == .identifier ? text(current) : "" {
-            case "accept": declaration { $0.accept() }
-            case "const": declaration { $0.constant() }
-            case "struct": declaration { $0.structure() }
-            case "region": declaration { $0.region() }
-            case "fragment":
-                let start = position
-                let isClosed = skipFragment()
-                fragments.append((start, position, isClosed))
-            default:
-                unknownDeclaration()
-            }
-        }
+        topLevel()
+        findRecursiveMacros()
+        let written = tokens.count
         var withErrors: Set<Int> = []
-        if fragments.count > ProgramLimits.fragments {
+        if fragmentPlaces.count > ProgramLimits.fragments {
             sink.error(
-                tokens[fragments[ProgramLimits.fragments].start].range,
+                tokens[fragmentPlaces[ProgramLimits.fragments].start].range,
                 "a program has at most \(ProgramLimits.fragments) fragments")
         }
-        for place in fragments.prefix(ProgramLimits.fragments) {
+        for place in fragmentPlaces.prefix(ProgramLimits.fragments) {
             let before = sink.count
             position = place.start
             limit = place.end
-            parseFragment(isClosed: place.isClosed)
-            limit = whole
-            if sink.count > before { withErrors.insert(program.fragments.count - 1) }
-        }
-        return ParseResult(program: program, diagnostics: sink.sorted(), fragmentsWithErrors: withErrors)
-    }
-
-    // MARK: Declarations at the top
-
-    /// Reads one declaration, which ends with its line; after a mistake, goes on at the next declaration.
-    private mutating func declaration(_ body: (inout Parser) -> Bool) {
-        if body(&self), expectEndOfStatement() { return }
-        recover()
-    }
-
-    private mutating func accept() -> Bool {
-        let keyword = advance()
-        guard let name = expect(.identifier, "the acceptor's name after 'accept'") else { return false }
-        if let first = acceptRange {
-            sink.error(
-                keyword.range(through: name), "a program is written for one acceptor",
-                notes: [.init(first, "the first 'accept'")])
-            return true
-        }
-        acceptRange = keyword.range(through: name)
-        program.acceptorName = text(name)
-        return true
-    }
-
-    private mutating func unknownDeclaration() {
-        let token = current
-        if token.kind == .identifier {
-            let name = text(token)
-            var suggestion = sink.didYouMean(
-                name, among: ["accept", "const", "struct", "region", "fragment"])
-            if suggestion == nil, Opcode.byMnemonic[name] != nil {
-                suggestion = "instructions stand inside a fragment"
+            let isWhole = parseFragment(isClosed: place.isClosed)
+            if sink.count > before || !isWhole || includes.hasUnread {
+                withErrors.insert(program.fragments.count - 1)
             }
-            sink.error(token.range, "no declaration begins with '\(name)'", suggestion: suggestion)
-        } else if token.kind == .rightBrace {
-            sink.error(token.range, "there is no '{' to this '}'")
-            position += 1
-            if current.kind == .newline || current.kind == .end { return }
-        } else if token.kind != .invalid {
-            sink.error(
-                token.range, "expected a declaration, found \(token.kind.description)",
-                suggestion: "declarations are accept, const, struct, region and fragment")
+            tokens.removeSubrange(written...)
         }
-        recover()
-    }
-
-    /// Passes over what cannot be understood: to the next line that begins a declaration, braces and what they
-    /// enclose included.
-    private mutating func recover() {
-        var depth = 0
-        var isFirst = true
-        while current.kind != .end {
-            if !isFirst, isLineStart(position) {
-                if beginsDeclaration(position) { return }
-                if depth == 0, isKeyword(position) { return }
-            }
-            if current.kind == .leftBrace { depth += 1 }
-            if current.kind == .rightBrace { depth -= 1 }
-            if depth < 0 {
-                position += 1
-                return
-            }
-            isFirst = false
-            position += 1
-        }
-    }
-
-    /// Passes over a fragment, to be read later; says whether its closing brace was found.
-    private mutating func skipFragment() -> Bool {
-        var depth = 0
-        position += 1
-        while current.kind != .end {
-            if isLineStart(position), beginsDeclaration(position) { return false }
-            if current.kind == .leftBrace { depth += 1 }
-            if current.kind == .rightBrace {
-                depth -= 1
-                if depth <= 0 {
-                    position += 1
-                    return true
-                }
-            }
-            position += 1
-        }
-        return false
-    }
-
-    private func isLineStart(_ index: Int) -> Bool { index == 0 || tokens[index - 1].kind == .newline }
-
-    private func isKeyword(_ index: Int) -> Bool {
-        guard tokens[index].kind == .identifier else { return false }
-        return ["accept", "const", "struct", "region", "fragment"].contains(text(tokens[index]))
-    }
-
-    /// Whether the tokens are a declaration beyond doubt, and not something in a fragment: keyword, name and
-    /// the sign that comes next.
-    private func beginsDeclaration(_ index: Int) -> Bool {
-        guard index + 2 < tokens.count, tokens[index].kind == .identifier,
-            tokens[index + 1].kind == .identifier
-        else { return false }
-        let sign = tokens[index + 2].kind
-        switch sign {
-        case .equals, .colon, .leftBrace, .leftParenthesis: break
-        default: return false
-        }
-        return switch text(tokens[index]) {
-        case "const": sign == .equals
-        case "region": sign == .colon
-        case "struct": sign == .leftBrace
-        case "fragment": sign == .leftBrace || sign == .leftParenthesis
-        default: false
-        }
+        return ParseResult(
+            program: program, diagnostics: sink.sorted(), fragmentsWithErrors: withErrors, files: files)
     }
 
     // MARK: Tokens
 
-    func text(_ token: Token) -> String { source.text(of: token) }
+    /// The token as it was written.
+    func text(_ token: Token) -> String {
+        token.kind == .identifier ? names[token.name].spelling : files[Int(token.file)].text.text(of: token)
+    }
+
+    /// What somebody who wrote another name may have meant: none once enough has been compared.
+    func candidates(_ known: some Sequence<Name>) -> [String] {
+        guard sink.isSuggesting else { return [] }
+        return known.compactMap { names[$0].isGenerated ? nil : names[$0].text }
+    }
+
+    /// Whether the token is this name.
+    func isWord(_ token: Token, _ word: String) -> Bool {
+        token.kind == .identifier && names[token.name].text == word
+    }
 
     /// The token that is read next; past the limit, the last one of the text's tokens, but as an end.
     var current: Token {
@@ -246,11 +167,10 @@ struct Parser {
 
     /// Whether the name may be declared as `what`; complains if not.
     mutating func checkDeclarable(_ token: Token, _ what: String) -> Bool {
-        let name = text(token)
-        if TextForm.isDeclarable(name) { return true }
-        let reason =
-            TextForm.looksLikeRegister(name) ? "is spelled like a register" : "is a word of the language"
-        sink.error(token.range, "'\(name)' \(reason) and cannot name \(what)")
+        let entry = names[token.name]
+        if entry.isDeclarable { return true }
+        let reason = entry.looksLikeRegister ? "is spelled like a register" : "is a word of the language"
+        sink.error(token.range, "'\(entry.spelling)' \(reason) and cannot name \(what)")
         return false
     }
 }

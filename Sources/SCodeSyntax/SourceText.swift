@@ -2,16 +2,39 @@ import SCodeIR
 
 /// Bounds on what the parser takes in. They keep time and memory in proportion, whatever the text.
 public enum SyntaxLimits {
-    /// Bytes of one file.
+    /// Bytes of a text and of all that it includes.
     public static let textBytes = 1 << 26
-    /// Words, numbers, punctuation, line ends and comments of one file.
+    /// Words, numbers, punctuation, line ends and comments of a text and of all that it includes.
     public static let tokens = 1 << 24
     /// Parentheses and unary operators inside one another.
     public static let expressionDepth = 64
-    /// Diagnostics of one file; the last one says how many were left out.
+    /// Characters of a floating-point number.
+    public static let floatLength = 2000
+    /// Diagnostics of one text; the last one says how many were left out.
     public static let diagnostics = 1000
     /// Bytes of a structure: what a load's offset can reach.
     public static let structureSize = Int128(Int32.max)
+    /// Files that include one another.
+    public static let includeDepth = 16
+    /// Different paths that the `include` lines of a text name.
+    public static let includes = 1024
+    public static let macroParameters = 16
+    /// Macros in the expansions of one another.
+    public static let expansionDepth = 16
+    /// Instructions, labels and uses of macros that expansions come to, in all fragments of a text.
+    public static let expandedStatements = 1 << 20
+    /// Words and signs in the operands of those.
+    public static let expandedTokens = 1 << 22
+}
+
+/// A text and what it is called, for diagnostics.
+public struct SourceFile: Sendable {
+    public var name: String
+    public var text: SourceText
+    public init(name: String, text: SourceText) {
+        self.name = name
+        self.text = text
+    }
 }
 
 /// A source file and where its lines begin.

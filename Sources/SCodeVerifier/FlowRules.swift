@@ -8,129 +8,149 @@ struct FlowRules {
     let regions: [Region]
     let acceptor: Acceptor
     let macros: [MacroInstruction]
+    let procedures: ProcedureFacts
     let flow: ControlFlow
+    /// Per instruction: the provider's, when the acceptor has put in code of its own.
+    private let origin: [UInt32]?
     private(set) var diagnostics: [Diagnostic] = []
     private var initialised: [RegisterSet]
-    private var accesses: [AccessFact]
+    private var doubles: [RegisterSet]
 
-    init(code: FragmentCode, regions: [Region], acceptor: Acceptor, macros: [MacroInstruction]) {
+    init(
+        code: FragmentCode, regions: [Region], acceptor: Acceptor, macros: [MacroInstruction],
+        procedures: ProcedureFacts, origin: [UInt32]?
+    ) {
         self.code = code
         self.regions = regions
         self.acceptor = acceptor
         self.macros = macros
+        self.procedures = procedures
+        self.origin = origin
         flow = ControlFlow(code, macros: macros)
         initialised = Array(repeating: .all, count: code.instructions.count)
-        accesses = Array(repeating: .unknown, count: code.instructions.count)
+        doubles = Array(repeating: .floats, count: code.instructions.count)
     }
 
-    mutating func check() {
-        let states = solve()
-        for block in flow.blocks.indices {
-            guard var state = states[block] else {
-                warnUnreachable(block)
-                continue
-            }
-            for index in Int(flow.blocks[block].start)..<Int(flow.blocks[block].end) {
-                let instruction = code.instructions[index]
-                initialised[index] = state.initialised
-                checkInitialised(instruction, index, block, state, states)
-                if instruction.opcode.shape == .load || instruction.opcode.shape == .store {
-                    checkAccess(instruction, index, state)
-                }
-                state.step(instruction, code, macros)
-            }
+    /// - Parameter keepsStates: whether what is known of every value stays with the fragment, for people and tests.
+    /// - Returns: nil when a rule was broken.
+    mutating func check(keepsStates: Bool) -> VerifiedFragment? {
+        checkInitialisation()
+        guard !hasErrors else { return nil }
+        let liveness = Liveness(code, macros, flow)
+        var interpreter = AbstractInterpreter(code, regions, macros, procedures, flow, liveness)
+        interpreter.run(entry: entryValues)
+        let backward =
+            acceptor.guards.chargesBudget
+            ? code.backwardJumps() : Array(repeating: false, count: code.instructions.count)
+        var bounds = self.bounds(interpreter, backward)
+        let inductions = bounds.inductions
+        if !inductions.isEmpty {
+            interpreter = AbstractInterpreter(
+                code, regions, macros, procedures, flow, liveness, inductions: inductions)
+            interpreter.run(entry: entryValues)
+            bounds = self.bounds(interpreter, backward)
         }
-    }
-
-    func verified() -> VerifiedFragment {
-        VerifiedFragment(
+        checkAccesses(interpreter)
+        guard !hasErrors else { return nil }
+        return VerifiedFragment(
             code: code, regions: regions, acceptor: acceptor, flow: flow, macros: macros,
-            initialised: initialised, liveBefore: Liveness.solve(code, macros, flow), accesses: accesses)
+            procedures: procedures,
+            initialised: initialised, doubles: doubles, liveBefore: liveness.before,
+            accesses: interpreter.accesses,
+            isSafe: interpreter.isSafe, backward: backward, bounds: bounds, origin: origin,
+            states: keepsStates ? KnownValues(interpreter.takeStates()) : nil)
     }
 
-    // MARK: The fixed point
+    private func bounds(_ interpreter: borrowing AbstractInterpreter, _ backward: [Bool]) -> LoopBounds {
+        LoopBounds(
+            code, macros, procedures, flow, interpreter, costsBudget: backward,
+            prepayable: acceptor.prepayable)
+    }
 
-    private var entryState: FlowState {
-        var state = FlowState(
-            initialised: [], values: Array(repeating: .unknown, count: Register.count))
-        for register in acceptor.entryRegisters { state.initialised.insert(register.register) }
+    private var hasErrors: Bool { diagnostics.contains { $0.severity == .error } }
+
+    /// What the registers hold when the fragment is entered.
+    private var entryValues: [(register: Register, value: AbstractValue)] {
+        var values = acceptor.entryRegisters.map { entry in
+            (
+                entry.register,
+                entry.range.map { AbstractValue(Numeric($0)) } ?? AbstractValue(unknownOf: entry.type)
+            )
+        }
         for (index, parameter) in code.parameters.enumerated() {
-            state.initialised.insert(parameter.register)
+            var value = AbstractValue(unknownOf: parameter.type)
             // A default is certain only where the caller never passes an argument of his own.
             let isCertain = index >= acceptor.suppliedArguments
             switch parameter.defaultValue {
             case .region(let region):
                 let number = UInt8(truncatingIfNeeded: region)
-                state[parameter.register] = isCertain ? .pointer(number, 0) : .based(number)
-            case .constant(let value) where isCertain:
-                state[parameter.register] = .constant(value)
+                value = .pointer(number, offset: 0)
+                if !isCertain { value.wide = .top }
+            case .constant(let constant) where isCertain:
+                value = AbstractValue(constant: parameter.type.canonical(UInt64(bitPattern: constant)))
             case .constant, nil:
                 break
             }
+            values.append((parameter.register, value))
         }
-        return state
+        return values
     }
 
-    /// The state at the start of each reachable block. A block is looked at again only when its state has
-    /// lost something, which can happen about a hundred times at most, so the work is linear.
-    private func solve() -> [FlowState?] {
-        var states = [FlowState?](repeating: nil, count: flow.blocks.count)
-        guard !states.isEmpty else { return states }
-        states[0] = entryState
-        var queue = flow.order
-        var isQueued = flow.blocks.map(\.isReachable)
-        var head = 0
-        while head < queue.count {
-            let block = Int(queue[head])
-            head += 1
-            isQueued[block] = false
-            guard var state = states[block] else { continue }
-            for index in Int(flow.blocks[block].start)..<Int(flow.blocks[block].end) {
-                state.step(code.instructions[index], code, macros)
+    private mutating func checkInitialisation() {
+        var entry = WrittenRegisters(all: [])
+        for register in acceptor.entryRegisters { entry.write(register.register, register.type) }
+        for parameter in code.parameters { entry.write(parameter.register, parameter.type) }
+        let solution = Initialisation(code, macros, flow, procedures, entry: entry)
+        for block in 0..<flow.codeBlockCount {
+            guard var state = solution.atStart[block] else {
+                warnUnreachable(block)
+                continue
             }
-            for successor in flow.successors(block) {
-                let target = Int(successor)
-                let changed: Bool
-                if states[target] == nil {
-                    states[target] = state
-                    changed = true
-                } else {
-                    changed = states[target]?.join(state) ?? false
-                }
-                if changed, !isQueued[target] {
-                    isQueued[target] = true
-                    queue.append(successor)
-                }
+            for index in Int(flow.blocks[block].start)..<Int(flow.blocks[block].end) {
+                let instruction = code.instructions[index]
+                initialised[index] = state.all
+                doubles[index] = state.doubles
+                checkReads(instruction, index, block, state)
+                solution.step(instruction, &state)
             }
         }
-        return states
     }
 
     // MARK: V8
 
-    private mutating func checkInitialised(
-        _ instruction: Instruction, _ index: Int, _ block: Int, _ state: FlowState, _ states: [FlowState?]
+    private mutating func checkReads(
+        _ instruction: Instruction, _ index: Int, _ block: Int, _ state: WrittenRegisters
     ) {
-        let missing = instruction.reads(code, macros).subtracting(state.initialised)
-        guard missing != [], diagnostics.count < StructuralRules.reportLimit else { return }
-        for register in missing.registers {
-            let isEverWritten = code.instructions.contains { $0.writes(code, macros).contains(register) }
+        let reads = instruction.reads(code, macros)
+        if reads.subtracting(state.all) == [], reads.intersection(.floats) == [] { return }
+        var missing: [(Register, ValueType)] = []
+        instruction.forEachRead(code, macros) { register, type in
+            if !state.canRead(register, type) { missing.append((register, type)) }
+        }
+        for (register, type) in missing where diagnostics.count < StructuralRules.reportLimit {
             let name = code.name(of: register)
+            if state.all.contains(register) {
+                report(
+                    .initialisation, index,
+                    "register '\(name)' is read as '\(type.suffix)', and may hold \(type == .f ? "a 'd'" : "an 'f'")",
+                    "convert it: cv\(type == .f ? "d2f" : "f2d")")
+                continue
+            }
+            let isEverWritten = code.instructions.contains { $0.writes(code, macros).contains(register) }
+            let set = register.bank == .float ? "set\(type.suffix)" : "setul"
             diagnostics.append(
                 Diagnostic(
                     .error, code.sourceRange(at: index),
                     isEverWritten
                         ? "register '\(name)' may be read here before anything has written it"
                         : "register '\(name)' is read here but nothing ever writes it",
-                    rule: .initialisation,
-                    notes: isEverWritten ? path(to: block, without: register, states) : [],
-                    suggestion: "set it at the head of the fragment: setul \(name), 0"))
+                    rule: .initialisation, notes: isEverWritten ? path(to: block, without: register) : [],
+                    suggestion: "set it at the head of the fragment: \(set) \(name), 0"))
         }
     }
 
     /// A shortest path from the entry to a block on which nothing writes the register.
-    private func path(to target: Int, without register: Register, _ states: [FlowState?]) -> [Diagnostic.Note]
-    {
+    private func path(to target: Int, without register: Register) -> [Diagnostic.Note] {
         var cameFrom = [Int](repeating: -1, count: flow.blocks.count)
         var queue = [0]
         cameFrom[0] = 0
@@ -154,7 +174,12 @@ struct FlowRules {
         var notes = [Diagnostic.Note(code.range, "on the path that enters here")]
         for (from, to) in zip(blocks, blocks.dropFirst()) where flow.blocks[to].start != flow.blocks[from].end
         {
+            if from >= flow.codeBlockCount { continue }
             let last = Int(flow.blocks[from].end) - 1
+            if to >= flow.codeBlockCount {
+                notes.append(Diagnostic.Note(code.sourceRange(at: last), "returns here"))
+                continue
+            }
             let next = code.sourceRange(at: Int(flow.blocks[to].start)).line
             notes.append(Diagnostic.Note(code.sourceRange(at: last), "jumps here to line \(next)"))
         }
@@ -172,104 +197,76 @@ struct FlowRules {
 
     // MARK: V9 and V10
 
-    private mutating func checkAccess(_ instruction: Instruction, _ index: Int, _ state: FlowState) {
-        let address = state.address(of: instruction)
-        let isStore = instruction.opcode.shape == .store
-        let number = address.region
-        guard address.kind == .pointer || address.kind == .based, Int(number) < regions.count else {
-            if acceptor.policies == [.static] {
-                report(
-                    .staticAccess, index, "the address is not known at download",
-                    "compute it from the base of a static region and constants")
-            }
+    private mutating func checkAccesses(_ interpreter: borrowing AbstractInterpreter) {
+        let isAllStatic = acceptor.policies == [.static]
+        guard isAllStatic || regions.contains(where: { $0.policy == .static || !$0.isWritable }) else {
             return
         }
-        let region = regions[Int(number)]
-        let isInside =
-            address.kind == .pointer && address.offset >= 0
-            && UInt64(bitPattern: address.offset) <= region.size
-            && region.size - UInt64(bitPattern: address.offset) >= UInt64(instruction.opcode.type.size)
-        switch region.policy {
-        case .static where address.kind == .based:
-            report(
-                .staticAccess, index,
-                "the address is computed from static region '\(region.name)' in a way that is not known at download",
-                "use a constant offset, or declare the region physical")
-        case .static where !isInside:
-            report(
-                .staticAccess, index,
-                "reaches offset \(address.offset) of static region '\(region.name)', which has \(region.size) bytes"
-            )
-        case .static where isStore && !region.isWritable,
-            .physical where isInside && isStore && !region.isWritable:
-            report(
+        var broken: [(Int, AbstractValue)] = []
+        interpreter.forEachInstruction { index, instruction, values in
+            guard instruction.opcode.shape.isAccess, broken.count < StructuralRules.reportLimit else {
+                return
+            }
+            let address = values.address(of: instruction)
+            if breaksRule(instruction, interpreter.accesses[index], address, isAllStatic) {
+                broken.append((index, address))
+            }
+        }
+        for (index, address) in broken { reportAccess(index, address, interpreter) }
+    }
+
+    private func breaksRule(
+        _ instruction: Instruction, _ fact: AccessFact, _ address: AbstractValue, _ isAllStatic: Bool
+    ) -> Bool {
+        guard !address.isNumber, Int(address.region) < regions.count else { return isAllStatic }
+        let region = regions[Int(address.region)]
+        if fact.isProved { return instruction.opcode.isStore && !region.isWritable }
+        return region.policy == .static
+    }
+
+    private mutating func reportAccess(
+        _ index: Int, _ address: AbstractValue, _ interpreter: borrowing AbstractInterpreter
+    ) {
+        let instruction = code.instructions[index]
+        let origin = ValueOrigin(code, macros, flow)
+        guard !address.isNumber, Int(address.region) < regions.count else {
+            return report(
+                .staticAccess, index, "the address is not known at download",
+                "compute it from the base of a static region and constants",
+                notes: origin.notes(instruction.rs1, before: index))
+        }
+        let region = regions[Int(address.region)]
+        if interpreter.accesses[index].isProved {
+            return report(
                 .regions, index, "stores to region '\(region.name)', which is declared read-only",
                 "declare it rw: region \(region.name): \(region.policy.name) rw, \(region.size)")
-        case .static,
-            .physical where isInside:
-            accesses[index] = .proved(region: number, offset: address.offset)
-        case .physical, .virtual:
-            accesses[index] = .based(region: number)
+        }
+        var notes = origin.notes(instruction.rs1, before: index)
+        if instruction.opcode.form == .register { notes += origin.notes(instruction.rs2, before: index) }
+        let size = instruction.opcode.type.size
+        if address.wide.isConstant {
+            report(
+                .staticAccess, index,
+                "reaches offset \(address.wide.smin) of static region '\(region.name)', which has \(region.size) bytes",
+                "offsets are 0 to \(Int64(clamping: region.size) - Int64(size)) for \(size) byte\(size == 1 ? "" : "s")",
+                notes: notes)
+        } else {
+            report(
+                .staticAccess, index,
+                "the address is computed from static region '\(region.name)' and is not proved to lie in its \(region.size) bytes: \(address.text(regions))",
+                "compare the offset with the region's size first, or declare the region physical",
+                notes: notes)
         }
     }
 
     private mutating func report(
-        _ rule: VerifierRule, _ index: Int, _ message: String, _ suggestion: String? = nil
+        _ rule: VerifierRule, _ index: Int, _ message: String, _ suggestion: String? = nil,
+        notes: [Diagnostic.Note] = []
     ) {
         guard diagnostics.count < StructuralRules.reportLimit else { return }
         diagnostics.append(
-            Diagnostic(.error, code.sourceRange(at: index), message, rule: rule, suggestion: suggestion))
-    }
-}
-
-/// Which registers are still to be read, at each instruction.
-enum Liveness {
-    static func solve(
-        _ code: FragmentCode, _ macros: [MacroInstruction], _ flow: ControlFlow
-    ) -> [RegisterSet] {
-        let count = flow.blocks.count
-        var reads = [RegisterSet](repeating: [], count: count)  // before any write in the block
-        var writes = [RegisterSet](repeating: [], count: count)
-        var predecessors = [[UInt32]](repeating: [], count: count)
-        for block in 0..<count {
-            for index in Int(flow.blocks[block].start)..<Int(flow.blocks[block].end) {
-                let instruction = code.instructions[index]
-                reads[block].formUnion(instruction.reads(code, macros).subtracting(writes[block]))
-                writes[block].formUnion(instruction.writes(code, macros))
-            }
-            if flow.blocks[block].isReachable {
-                for successor in flow.successors(block) { predecessors[Int(successor)].append(UInt32(block)) }
-            }
-        }
-        var liveIn = reads
-        var queue = Array(flow.order.reversed())
-        var isQueued = flow.blocks.map(\.isReachable)
-        var head = 0
-        while head < queue.count {
-            let block = Int(queue[head])
-            head += 1
-            isQueued[block] = false
-            var live: RegisterSet = []
-            for successor in flow.successors(block) { live.formUnion(liveIn[Int(successor)]) }
-            live = live.subtracting(writes[block]).union(reads[block])
-            if live == liveIn[block] { continue }
-            liveIn[block] = live
-            for predecessor in predecessors[block] where !isQueued[Int(predecessor)] {
-                isQueued[Int(predecessor)] = true
-                queue.append(predecessor)
-            }
-        }
-        var before = [RegisterSet](repeating: [], count: code.instructions.count)
-        for block in 0..<count where flow.blocks[block].isReachable {
-            var live: RegisterSet = []
-            for successor in flow.successors(block) { live.formUnion(liveIn[Int(successor)]) }
-            for index in (Int(flow.blocks[block].start)..<Int(flow.blocks[block].end)).reversed() {
-                let instruction = code.instructions[index]
-                live.subtract(instruction.writes(code, macros))
-                live.formUnion(instruction.reads(code, macros))
-                before[index] = live
-            }
-        }
-        return before
+            Diagnostic(
+                .error, code.sourceRange(at: index), message, rule: rule, notes: notes, suggestion: suggestion
+            ))
     }
 }

@@ -1,19 +1,23 @@
 import SCodeIR
 
-/// Rules that hold for each instruction by itself, reachable or not: V1 to V7 and V11.
+/// Rules that hold for each instruction by itself, reachable or not: V1 to V7, V11 to V13.
 struct StructuralRules {
     let code: FragmentCode
     let regions: [Region]
+    let hostFunctions: [HostDeclaration]
     let acceptor: Acceptor
     /// Produces: what the acceptor makes of each macro call; valid when there are no diagnostics.
     private(set) var macros: [MacroInstruction] = []
+    /// Produces: what is known of the local procedures.
+    private(set) var procedures = ProcedureFacts()
     private(set) var diagnostics: [Diagnostic] = []
     /// A hostile module can break a rule in every instruction: enough is enough.
     static let reportLimit = 100
 
-    init(code: FragmentCode, regions: [Region], acceptor: Acceptor) {
+    init(code: FragmentCode, program: Program, acceptor: Acceptor) {
         self.code = code
-        self.regions = regions
+        regions = program.regions
+        hostFunctions = program.hostFunctions
         self.acceptor = acceptor
     }
 
@@ -27,6 +31,14 @@ struct StructuralRules {
             checkInstruction(index)
         }
         if isComplete { checkEnd() }
+        if diagnostics.isEmpty, isComplete { checkProcedures() }
+    }
+
+    private mutating func checkProcedures() {
+        var rules = ProcedureRules(code: code, macros: macros)
+        rules.check()
+        diagnostics += rules.diagnostics
+        procedures = rules.facts
     }
 
     private mutating func report(
@@ -45,6 +57,11 @@ struct StructuralRules {
         let limit = min(acceptor.instructionLimit, ProgramLimits.instructionsPerFragment)
         if code.instructions.count > limit {
             report(.limits, at: nil, "\(code.instructions.count) instructions; \(limit) are allowed")
+        }
+        if code.procedures.count > ProgramLimits.procedures {
+            report(
+                .limits, at: nil,
+                "\(code.procedures.count) procedures; \(ProgramLimits.procedures) are allowed")
         }
         if !code.sourceRanges.isEmpty, code.sourceRanges.count != code.instructions.count {
             report(.limits, at: nil, "source positions are there for some instructions only")
@@ -84,6 +101,12 @@ struct StructuralRules {
         for register in acceptor.entryRegisters { taken.insert(register.register) }
         for (index, parameter) in code.parameters.enumerated() {
             checkMapped(parameter.register, at: nil)
+            if parameter.type.isFloat != (parameter.register.bank == .float) {
+                report(
+                    .parameters, at: nil,
+                    "parameter '\(parameter.name)' of type '\(parameter.type.suffix)' cannot be in register \(parameter.register.name)"
+                )
+            }
             if taken.contains(parameter.register) {
                 report(
                     .parameters, at: nil,
@@ -113,7 +136,8 @@ struct StructuralRules {
                     .labels, at: nil, "label '\(label.name)' stands after the last instruction",
                     "put an instruction behind it")
             }
-            if !places.insert(label.name).inserted {
+            // A stripped program has labels without names.
+            if !label.name.isEmpty, !places.insert(label.name).inserted {
                 report(.labels, at: nil, "label '\(label.name)' is placed twice")
             }
         }
@@ -125,14 +149,21 @@ struct StructuralRules {
         }
     }
 
+    /// What each call stands for: the acceptor's macro-instruction or, of `callh`, its host function. What cannot be
+    /// found is reported where it is used; meanwhile something harmless keeps the indices in step.
     private mutating func resolveMacros() {
-        for call in code.macroCalls {
-            if let macro = acceptor.macro(named: call.name) {
-                macros.append(macro)
-            } else {
-                // Reported where it is used; this keeps the indices in step.
-                macros.append(MacroInstruction(call.name, [], .refuse, meaning: ""))
-            }
+        var isHostCall = [Bool](repeating: false, count: code.macroCalls.count)
+        for instruction in code.instructions
+        where instruction.opcode.operation == .hostCall && Int(instruction.index) < isHostCall.count {
+            isHostCall[Int(instruction.index)] = true
+        }
+        macros.reserveCapacity(code.macroCalls.count)
+        for (call, isHostCall) in zip(code.macroCalls, isHostCall) {
+            let known =
+                isHostCall
+                ? acceptor.hostFunctions.first { $0.declaration.name == call.name }?.asMacro
+                : acceptor.macro(named: call.name)
+            macros.append(known ?? MacroInstruction(call.name, [], .refuse, meaning: ""))
         }
     }
 
@@ -161,58 +192,56 @@ struct StructuralRules {
     private mutating func checkInstruction(_ index: Int) {
         let instruction = code.instructions[index]
         let opcode = instruction.opcode
-        guard opcode.isDefined else {
+        guard opcode.isKnown else {
             report(.operands, at: index, "'\(opcode.mnemonic)' is not in the opcode table")
             return
         }
-        if opcode.operation == .macro {
+        if opcode.shape.isExpanded {
             checkMacro(instruction, at: index)
             return
         }
-        checkUnusedFields(instruction, at: index)
-        for operand in opcode.operands {
-            switch operand {
-            case .destination:
-                checkMapped(instruction.rd, at: index)
-                if opcode.shape != .store { checkWritable(instruction.rd, at: index) }
-            case .source:
-                checkMapped(instruction.rs1, at: index)
-            case .source2:
-                checkMapped(instruction.rs2, at: index)
-            case .immediate:
-                checkImmediate(instruction, at: index)
-            case .symbol:
-                if Int(instruction.index) >= regions.count {
-                    report(.operands, at: index, "region \(instruction.index) is not declared")
-                }
-            case .label:
-                if Int(instruction.index) >= code.labels.count {
-                    report(.labels, at: index, "jumps to a label that is placed nowhere")
-                }
-            case .table:
-                if Int(instruction.index) >= code.tables.count {
-                    report(.labels, at: index, "jumps through a table that is not declared")
-                }
-            }
+        let fields = opcode.fields
+        checkUnusedFields(instruction, fields, at: index)
+        if fields.contains(.destination) || fields.contains(.exchanged) {
+            checkRegister(instruction.rd, .destination, opcode, at: index)
+            checkWritable(instruction.rd, at: index)
+        }
+        if fields.contains(.value) { checkRegister(instruction.rd, .value, opcode, at: index) }
+        if fields.contains(.source) { checkRegister(instruction.rs1, .source, opcode, at: index) }
+        if fields.contains(.source2) { checkRegister(instruction.rs2, .source2, opcode, at: index) }
+        if fields.contains(.immediate) { checkImmediate(instruction, at: index) }
+        if !fields.isDisjoint(with: .index) { checkIndex(instruction, fields, at: index) }
+    }
+
+    /// What is named by its place in a list is there.
+    private mutating func checkIndex(_ instruction: Instruction, _ fields: OperandFields, at index: Int) {
+        let number = Int(instruction.index)
+        if fields.contains(.label), number >= code.labels.count {
+            report(.labels, at: index, "jumps to a label that is placed nowhere")
+        }
+        if fields.contains(.table), number >= code.tables.count {
+            report(.labels, at: index, "jumps through a table that is not declared")
+        }
+        if fields.contains(.procedure), number >= code.procedures.count {
+            report(.labels, at: index, "calls a procedure that is not there")
+        }
+        if fields.contains(.symbol), number >= regions.count {
+            report(.operands, at: index, "region \(instruction.index) is not declared")
         }
     }
 
     /// Fields that the opcode does not use are zero: no operand hides, and equal meaning is equal bytes.
-    private mutating func checkUnusedFields(_ instruction: Instruction, at index: Int) {
-        var expected = Instruction(instruction.opcode)
-        for operand in instruction.opcode.operands {
-            switch operand {
-            case .destination: expected.rd = instruction.rd
-            case .source: expected.rs1 = instruction.rs1
-            case .source2: expected.rs2 = instruction.rs2
-            case .immediate: expected.immediate = instruction.immediate
-            case .symbol:
-                expected.index = instruction.index
-                expected.immediate = instruction.immediate
-            case .label, .table: expected.index = instruction.index
-            }
-        }
-        if expected != instruction {
+    private mutating func checkUnusedFields(
+        _ instruction: Instruction, _ fields: OperandFields, at index: Int
+    ) {
+        let usesRd = !fields.isDisjoint(with: [.destination, .value, .exchanged])
+        let isClean =
+            (usesRd || instruction.rd.number == 0)
+            && (fields.contains(.source) || instruction.rs1.number == 0)
+            && (fields.contains(.source2) || instruction.rs2.number == 0)
+            && (!fields.isDisjoint(with: .index) || instruction.index == 0)
+            && (!fields.isDisjoint(with: [.immediate, .symbol]) || instruction.immediate == 0)
+        if !isClean {
             report(
                 .operands, at: index, "'\(instruction.opcode.mnemonic)' has an operand that it does not take")
         }
@@ -221,7 +250,7 @@ struct StructuralRules {
     private mutating func checkImmediate(_ instruction: Instruction, at index: Int) {
         let value = instruction.immediate
         switch instruction.opcode.shape {
-        case .load, .store:
+        case .load, .store, .fetch, .compareExchange:
             if Int32(exactly: value) == nil {
                 report(.operands, at: index, "offset \(value) does not fit 32 bits")
             }
@@ -230,9 +259,25 @@ struct StructuralRules {
             if type.immediate(value) != value {
                 report(.operands, at: index, "constant \(value) does not fit type '\(type.suffix)'")
             }
-        case .unary, .convert, .jump, .jumpTable, .macro:
+        case .unary, .convert, .jump, .jumpTable, .call, .return, .hostCall, .macro:
             break
         }
+    }
+
+    /// A register that the acceptor maps, of the kind that the operand is.
+    private mutating func checkRegister(
+        _ register: Register, _ operand: OperandKind, _ opcode: Opcode, at index: Int
+    ) {
+        checkMapped(register, at: index)
+        if register.bank != opcode.bank(operand) { reportBank(register, at: index) }
+    }
+
+    private mutating func reportBank(_ register: Register, at index: Int) {
+        report(
+            .operands, at: index,
+            register.bank == .integer
+                ? "register \(name(register)) holds integers, and this operand is a floating-point number"
+                : "register \(name(register)) holds floating-point numbers, and this operand is an integer")
     }
 
     private mutating func checkMapped(_ register: Register, at index: Int?) {
@@ -268,15 +313,15 @@ struct StructuralRules {
             report(.operands, at: index, "a macro-instruction has an operand that it does not take")
         }
         let call = code.macroCalls[Int(instruction.index)]
-        guard let macro = acceptor.macro(named: call.name) else {
-            let known = Array(Opcode.byMnemonic.keys) + acceptor.macros.map(\.name)
-            let near = Spelling.nearest(to: call.name, in: known).map { "did you mean '\($0)'?" }
-            let all = acceptor.macros.map(\.name).joined(separator: ", ")
-            report(
-                .macros, at: index,
-                "'\(call.name)' is neither an opcode nor a macro-instruction of acceptor '\(acceptor.name)'",
-                near ?? "the macro-instructions of '\(acceptor.name)' are: \(all)")
+        let isHostCall = instruction.opcode.shape == .hostCall
+        guard isHostCall ? checkHostFunction(call.name, at: index) : checkMacroName(call.name, at: index)
+        else {
             return
+        }
+        let macro = macros[Int(instruction.index)]
+        if case .hostCall = macro.expansion {
+        } else if isHostCall {
+            report(.macros, at: index, "one call is both a macro-instruction's and a host function's")
         }
         guard call.operands.count == macro.operands.count else {
             report(
@@ -286,11 +331,17 @@ struct StructuralRules {
         }
         for (operand, kind) in zip(call.operands, macro.operands) {
             switch (operand, kind) {
-            case (.register(let register), .value):
+            case (.register(let register), .value(let type)):
                 checkMapped(register, at: index)
-            case (.register(let register), .result):
+                if type.isFloat != (register.bank == .float) { reportBank(register, at: index) }
+            case (.register(let register), .result(let type)):
                 checkMapped(register, at: index)
                 checkWritable(register, at: index)
+                if type.isFloat != (register.bank == .float) { reportBank(register, at: index) }
+            case (.immediate, .value(let type)) where type.isFloat:
+                report(
+                    .macros, at: index, "'\(call.name)' takes a floating-point register here",
+                    "put the number in a register with set\(type.suffix)")
             case (.immediate(let value), .value(let type)):
                 if type.immediate(value) != value {
                     report(.macros, at: index, "constant \(value) does not fit type '\(type.suffix)'")
@@ -300,5 +351,43 @@ struct StructuralRules {
                     .macros, at: index, "'\(call.name)' writes to this operand; a constant cannot be written")
             }
         }
+    }
+
+    private mutating func checkMacroName(_ name: String, at index: Int) -> Bool {
+        if acceptor.macro(named: name) != nil { return true }
+        let known = Array(Opcode.byMnemonic.keys) + acceptor.macros.map(\.name)
+        let near = Spelling.nearest(to: name, in: known).map { "did you mean '\($0)'?" }
+        let all = acceptor.macros.map(\.name).joined(separator: ", ")
+        report(
+            .macros, at: index,
+            "'\(name)' is neither an opcode nor a macro-instruction of acceptor '\(acceptor.name)'",
+            near ?? "the macro-instructions of '\(acceptor.name)' are: \(all)")
+        return false
+    }
+
+    /// V13: declared by the program, and offered by the acceptor under the same signature.
+    private mutating func checkHostFunction(_ name: String, at index: Int) -> Bool {
+        guard let declared = hostFunctions.first(where: { $0.name == name }) else {
+            report(
+                .hostFunctions, at: index, "host function '\(name)' is not declared",
+                "declare it: host \(name)(…)")
+            return false
+        }
+        guard let offered = acceptor.hostFunctions.first(where: { $0.declaration.name == name }) else {
+            let all = acceptor.hostFunctions.map(\.declaration.name)
+            let near = Spelling.nearest(to: name, in: all).map { "did you mean '\($0)'?" }
+            report(
+                .hostFunctions, at: index, "acceptor '\(acceptor.name)' has no host function '\(name)'",
+                near ?? (all.isEmpty ? "it has none" : "it has: \(all.joined(separator: ", "))"))
+            return false
+        }
+        guard declared == offered.declaration else {
+            report(
+                .hostFunctions, at: index,
+                "host function '\(name)' is declared otherwise than acceptor '\(acceptor.name)' has it",
+                "declare it: \(offered.declaration.text)")
+            return false
+        }
+        return true
     }
 }

@@ -4,24 +4,32 @@ extension VerifiedFragment {
     /// What the verifier knows, instruction by instruction: for `scodec --dump=facts`.
     public func printedFacts() -> String {
         var text = ""
+        let cursor = KnownValuesCursor(self)
         for (index, instruction) in code.instructions.enumerated() {
             let block = flow.blocks[Int(flow.blockOfInstruction[index])]
             var facts: [String] = []
             if !block.isReachable { facts.append("unreachable") }
-            let live = liveBefore[index].registers.map { code.name(of: $0) }
-            facts.append("live: \(live.isEmpty ? "-" : live.joined(separator: " "))")
-            if isBackward[index] { facts.append("backward: costs budget") }
-            if instruction.opcode.shape == .load || instruction.opcode.shape == .store {
+            let isReached = cursor?.move(to: index) ?? true
+            let live = liveBefore[index].registers.map { register in
+                let name = code.name(of: register)
+                guard let cursor, isReached, cursor.claimed.contains(register) else { return name }
+                let text = cursor.text(register)
+                return text == "any" ? name : "\(name) = \(text)"
+            }
+            facts.append("live: \(live.isEmpty ? "-" : live.joined(separator: ", "))")
+            if costsBudget[index] { facts.append("costs budget") }
+            if instruction.opcode.shape.isAccess {
                 switch accesses[index] {
                 case .unknown: facts.append("address unknown: guarded")
                 case .based(let region): facts.append("address from \(regions[Int(region)].name): guarded")
+                case .inside(let region): facts.append("proved: inside \(regions[Int(region)].name)")
                 case .proved(let region, let offset):
                     facts.append("proved: \(regions[Int(region)].name) + \(offset)")
                 }
             }
             let line = code.sourceRange(at: index).line
             let name =
-                instruction.opcode.operation == .macro
+                instruction.opcode.shape.isExpanded
                 ? code.macroCalls[Int(instruction.index)].name : instruction.opcode.mnemonic
             text +=
                 "\(index)\(line == 0 ? "" : " (line \(line))") \(name): \(facts.joined(separator: "; "))\n"

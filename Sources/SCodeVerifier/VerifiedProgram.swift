@@ -6,42 +6,113 @@ public enum AccessFact: Hashable, Sendable, BitwiseCopyable {
     case unknown
     /// The address was computed from the base of this region; whether it is still inside is open.
     case based(region: UInt8)
+    /// The access lies inside this region whenever it is executed; where in it depends on the run.
+    case inside(region: UInt8)
     /// The access lies inside this region, at this offset from its base, whenever it is executed.
     case proved(region: UInt8, offset: Int64)
+
+    /// Whether the access needs no guard.
+    public var isProved: Bool {
+        switch self {
+        case .inside, .proved: true
+        case .unknown, .based: false
+        }
+    }
 }
 
 /// A fragment that obeys every rule, with what was learned on the way. Only the verifier makes one.
 public final class VerifiedFragment: Sendable {
+    /// What is executed: the provider's code, and what the acceptor has put in.
     public let code: FragmentCode
+    /// The program's regions, then the acceptor's.
     public let regions: [Region]
     public let acceptor: Acceptor
     public let flow: ControlFlow
     /// Per macro call of the fragment: what the acceptor makes of it.
     public let macros: [MacroInstruction]
+    /// Per local procedure: the longest chain of calls that leads to it, from 1. Two that are active at once have
+    /// different levels.
+    public let procedureLevels: [Int]
     /// Per instruction: registers written on every path from the entry, before it is executed.
     public let initialised: [RegisterSet]
+    /// Per instruction: of the floating-point registers, those that hold a `d`; of the others the low half counts.
+    public let doubles: [RegisterSet]
     /// Per instruction: registers whose value it or something after it may read.
     public let liveBefore: [RegisterSet]
     /// Per instruction: what is known of the address; `.unknown` for what is no load or store.
     public let accesses: [AccessFact]
 
-    /// Per instruction: whether it costs one of the budget when its jump is taken.
-    public let isBackward: [Bool]
+    /// Per instruction: whether what can abort it, its address apart, is proved not to happen: a divisor is not zero,
+    /// an index lies in its table, the address of an atomic operation is aligned.
+    public let isSafe: [Bool]
+    /// Per instruction: whether it costs one of the budget when its backward jump is taken, or when it calls a
+    /// procedure. Jumps that are proved to be few cost nothing when taken; `entryCharge` has paid for them.
+    public let costsBudget: [Bool]
+    /// What is taken from the budget when the fragment is entered: how often the jumps and calls that cost nothing
+    /// by themselves are made at most, taken together.
+    public let entryCharge: UInt64
+    /// The loops, heads before what is in them, and what is known of how often they go round.
+    public let loops: [LoopFact]
+    /// The instructions that cost budget unless the entry charge pays for them, in order.
+    public let costs: [CostFact]
+    /// The most that one invocation takes from the budget, sub-fragments apart, when that is known.
+    public let worstCase: UInt64?
+    /// What is known of every value, when the verifier was asked to keep it.
+    public let knownValues: KnownValues?
+    /// Per instruction of `code`: the provider's instruction that it serves; nil when `code` is the provider's own.
+    public let origin: [UInt32]?
 
     init(
         code: FragmentCode, regions: [Region], acceptor: Acceptor, flow: ControlFlow,
-        macros: [MacroInstruction], initialised: [RegisterSet], liveBefore: [RegisterSet],
-        accesses: [AccessFact]
+        macros: [MacroInstruction], procedures: ProcedureFacts, initialised: [RegisterSet],
+        doubles: [RegisterSet], liveBefore: [RegisterSet], accesses: [AccessFact], isSafe: [Bool],
+        backward: [Bool], bounds: LoopBounds, origin: [UInt32]?, states: KnownValues?
     ) {
         self.code = code
         self.regions = regions
         self.acceptor = acceptor
         self.flow = flow
         self.macros = macros
+        procedureLevels = procedures.levels
         self.initialised = initialised
+        self.doubles = doubles
         self.liveBefore = liveBefore
         self.accesses = accesses
-        isBackward = code.backwardJumps()
+        self.isSafe = isSafe
+        var costsBudget = backward
+        for cost in bounds.costs where cost.isPrepaid { costsBudget[Int(cost.instruction)] = false }
+        self.costsBudget = costsBudget
+        entryCharge = bounds.entryCharge
+        loops = bounds.loops
+        costs = bounds.costs
+        worstCase = bounds.worstCase
+        knownValues = states
+        self.origin = origin
+    }
+
+    /// The same fragment with other facts. Tests of the engines force facts that they answer for themselves.
+    init(
+        _ other: VerifiedFragment, accesses: [AccessFact], isSafe: [Bool], costsBudget: [Bool],
+        entryCharge: UInt64
+    ) {
+        code = other.code
+        regions = other.regions
+        acceptor = other.acceptor
+        flow = other.flow
+        macros = other.macros
+        procedureLevels = other.procedureLevels
+        initialised = other.initialised
+        doubles = other.doubles
+        liveBefore = other.liveBefore
+        self.accesses = accesses
+        self.isSafe = isSafe
+        self.costsBudget = costsBudget
+        self.entryCharge = entryCharge
+        loops = other.loops
+        costs = other.costs
+        worstCase = other.worstCase
+        knownValues = other.knownValues
+        origin = other.origin
     }
 
     /// Words that an invocation passes: one per parameter, then one per entry register.
@@ -54,8 +125,8 @@ public final class VerifiedFragment: Sendable {
 }
 
 extension FragmentCode {
-    /// Per instruction: whether executing it may jump to itself or backward, which costs one of the budget
-    /// each time it is taken. A `jt` counts as backward when any entry of its table lies there.
+    /// Per instruction: whether executing it may jump to itself or backward, or calls a procedure. A `jt` counts as
+    /// backward when any entry of its table lies there.
     func backwardJumps() -> [Bool] {
         instructions.enumerated().map { index, instruction in
             switch instruction.opcode.shape {
@@ -65,7 +136,11 @@ extension FragmentCode {
                 return tables[Int(instruction.index)].labels.contains {
                     Int(labels[Int($0)].position) <= index
                 }
-            case .binary, .unary, .constant, .convert, .load, .store, .macro:
+            case .call:
+                return true
+            case .binary, .unary, .constant, .convert, .load, .store, .fetch, .compareExchange, .return,
+                .hostCall,
+                .macro:
                 return false
             }
         }

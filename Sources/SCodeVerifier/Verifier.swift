@@ -2,7 +2,7 @@ import SCodeIR
 
 /// The verifier: the only way from `Program` to `VerifiedProgram`.
 ///
-/// The rules, each a case of `VerifierRule` (V1 … V11), are checked in two passes over each fragment:
+/// The rules, each a case of `VerifierRule` (V1 … V14), are checked in two passes over each fragment:
 /// `StructuralRules` looks at instructions one by one, unreachable ones too; `FlowRules` follows values along
 /// the control flow. Time is near linear in the size of the program.
 public enum Verifier {
@@ -11,26 +11,19 @@ public enum Verifier {
     ///   - acceptor: who takes it.
     ///   - incomplete: fragments that the parser could not read whole. They are held against the structural
     ///     rules only, so that one run reports every mistake of a file.
+    ///   - keepsStates: whether each fragment keeps what is known of every value, for people to read and for tests to
+    ///     check; it takes memory that running the fragment does not need.
     /// - Returns: the verified program, with warnings, or every rule that was broken.
     public static func verify(
-        _ program: Program, acceptor: Acceptor, incomplete: Set<Int> = []
+        _ program: Program, acceptor: Acceptor, incomplete: Set<Int> = [], keepsStates: Bool = false
     ) -> (program: VerifiedProgram?, diagnostics: [Diagnostic]) {
         var diagnostics: [Diagnostic] = []
         checkWhole(program, acceptor, &diagnostics)
         var fragments: [VerifiedFragment] = []
         for (index, code) in program.fragments.enumerated() {
-            var structure = StructuralRules(code: code, regions: program.regions, acceptor: acceptor)
-            structure.check(isComplete: !incomplete.contains(index))
-            diagnostics += structure.diagnostics
-            guard structure.diagnostics.isEmpty, !incomplete.contains(index) else { continue }
-
-            var flow = FlowRules(
-                code: code, regions: program.regions, acceptor: acceptor, macros: structure.macros)
-            flow.check()
-            diagnostics += flow.diagnostics
-            if !flow.diagnostics.contains(where: { $0.severity == .error }) {
-                fragments.append(flow.verified())
-            }
+            let fragment = verify(
+                code, program, acceptor, isComplete: !incomplete.contains(index), keepsStates, &diagnostics)
+            if let fragment { fragments.append(fragment) }
         }
         if program.fragments.isEmpty, incomplete.isEmpty {
             diagnostics.append(
@@ -46,7 +39,41 @@ public enum Verifier {
         return (verified, diagnostics)
     }
 
-    /// What concerns no fragment in particular: V7 and V10.
+    /// One fragment: the structural rules, the acceptor's own code put in, then the rules that follow values.
+    private static func verify(
+        _ code: FragmentCode, _ program: Program, _ acceptor: Acceptor, isComplete: Bool, _ keepsStates: Bool,
+        _ diagnostics: inout [Diagnostic]
+    ) -> VerifiedFragment? {
+        var structure = StructuralRules(code: code, program: program, acceptor: acceptor)
+        structure.check(isComplete: isComplete)
+        diagnostics += structure.diagnostics
+        guard structure.diagnostics.isEmpty, isComplete else { return nil }
+        let regions = program.regions + acceptor.regions
+        var flow: FlowRules
+        if Expansion.isNeeded(structure.macros, acceptor) {
+            var expansion = Expansion(code, structure.macros, acceptor, programRegions: program.regions.count)
+            expansion.run()
+            diagnostics += expansion.diagnostics
+            guard expansion.diagnostics.isEmpty else { return nil }
+            // The same procedures, further apart; what they write includes scratch registers.
+            var procedures = ProcedureRules(code: expansion.code, macros: expansion.macros)
+            procedures.check()
+            diagnostics += procedures.diagnostics
+            guard procedures.diagnostics.isEmpty else { return nil }
+            flow = FlowRules(
+                code: expansion.code, regions: regions, acceptor: acceptor, macros: expansion.macros,
+                procedures: procedures.facts, origin: expansion.origin)
+        } else {
+            flow = FlowRules(
+                code: code, regions: regions, acceptor: acceptor, macros: structure.macros,
+                procedures: structure.procedures, origin: nil)
+        }
+        let fragment = flow.check(keepsStates: keepsStates)
+        diagnostics += flow.diagnostics
+        return fragment
+    }
+
+    /// What concerns no fragment in particular: V7, V10, V13 and V14.
     private static func checkWhole(
         _ program: Program, _ acceptor: Acceptor, _ diagnostics: inout [Diagnostic]
     ) {
@@ -59,8 +86,31 @@ public enum Verifier {
                 "acceptor '\(acceptor.name)' has \(acceptor.entryRegisters.count) entry registers; \(Acceptor.entryRegisterLimit) are allowed"
             )
         }
-        if program.regions.count > ProgramLimits.regions {
-            report(.limits, "\(program.regions.count) regions; \(ProgramLimits.regions) are allowed")
+        let regionLimit = max(0, ProgramLimits.regions - acceptor.regions.count)
+        if program.regions.count > regionLimit {
+            report(.limits, "\(program.regions.count) regions; \(regionLimit) are allowed")
+        }
+        // Others are found by address, and a program can make up any.
+        for region in acceptor.regions where region.policy != .static {
+            report(.regions, "region '\(region.name)' of acceptor '\(acceptor.name)' is not static")
+        }
+        if acceptor.scratch.intersection(acceptor.registers) != [] {
+            report(.limits, "acceptor '\(acceptor.name)' maps registers that it keeps for its own code")
+        }
+        if program.hostFunctions.count > ProgramLimits.hostFunctions {
+            report(
+                .limits,
+                "\(program.hostFunctions.count) host functions; \(ProgramLimits.hostFunctions) are allowed")
+        }
+        if program.acceptorName == acceptor.name, program.acceptorVersion > acceptor.version {
+            report(
+                .acceptorVersion,
+                "the program needs version \(program.acceptorVersion) of acceptor '\(acceptor.name)'; this is version \(acceptor.version)"
+            )
+        }
+        var functions: Set<String> = []
+        for function in program.hostFunctions where !functions.insert(function.name).inserted {
+            report(.hostFunctions, "host function '\(function.name)' is declared twice")
         }
         if program.fragments.count > ProgramLimits.fragments {
             report(.limits, "\(program.fragments.count) fragments; \(ProgramLimits.fragments) are allowed")

@@ -8,14 +8,14 @@ public enum ALU: UInt8, CaseIterable, Sendable, BitwiseCopyable {
     @inline(__always) var row: UInt8 { rawValue << 3 }
 }
 
-/// One operand, in group F7. The raw value is the /digit. `mul`, `imul`, `div`, `idiv` work on rdx:rax.
+/// One operand, in group F7. The raw value is the /digit. `div` and `idiv` work on rdx:rax.
 public enum Unary: UInt8, CaseIterable, Sendable, BitwiseCopyable {
-    case not = 2, neg, mul, imul, div, idiv
+    case not = 2, neg, div = 6, idiv
 }
 
-/// Shifts and rotations. The raw value is the /digit.
+/// Shifts. The raw value is the /digit.
 public enum Shift: UInt8, CaseIterable, Sendable, BitwiseCopyable {
-    case rol = 0, ror = 1, shl = 4, shr = 5, sar = 7
+    case shl = 4, shr = 5, sar = 7
 }
 
 /// Counts of bits. The raw value is the opcode after F3 0F.
@@ -64,11 +64,6 @@ extension Assembler {
         emit(Opcode(0x85), width, reg: right, rm: left)
     }
 
-    /// `test r, imm`: F7 /0 id; the immediate is sign-extended to 64 bits
-    public mutating func test(_ width: Width, _ left: GPR, immediate: Int32) {
-        emit(Opcode(0xF7), width, reg: 0, rm: left, .id(UInt32(bitPattern: immediate)))
-    }
-
     // MARK: Multiplication and division
 
     /// `imul r, r`: 0F AF /r
@@ -95,11 +90,6 @@ extension Assembler {
         emit(Opcode(0xF7), width, reg: op.rawValue, rm: operand)
     }
 
-    /// `op m`: F7 /digit
-    public mutating func unary(_ op: Unary, _ width: Width, _ operand: Memory) {
-        emit(Opcode(0xF7), width, reg: op.rawValue, rm: operand)
-    }
-
     /// `cdq`, `cqo`: 99. The sign of rax into all of rdx.
     public mutating func signExtendRaxIntoRdx(_ width: Width) {
         guard buffer.reserve() else { return }
@@ -114,18 +104,8 @@ extension Assembler {
         emit(Opcode(0xD3), width, reg: op.rawValue, rm: operand)
     }
 
-    /// `op m, cl`: D3 /digit
-    public mutating func shiftByCL(_ op: Shift, _ width: Width, _ operand: Memory) {
-        emit(Opcode(0xD3), width, reg: op.rawValue, rm: operand)
-    }
-
     /// `op r, imm8`: C1 /digit ib
     public mutating func shift(_ op: Shift, _ width: Width, _ operand: GPR, by count: UInt8) {
-        emit(Opcode(0xC1), width, reg: op.rawValue, rm: operand, .ib(count))
-    }
-
-    /// `op m, imm8`: C1 /digit ib
-    public mutating func shift(_ op: Shift, _ width: Width, _ operand: Memory, by count: UInt8) {
         emit(Opcode(0xC1), width, reg: op.rawValue, rm: operand, .ib(count))
     }
 

@@ -87,9 +87,6 @@ extension Assembler {
     /// `ret`: C3
     public mutating func ret() { single(0xC3) }
 
-    /// `int3`: CC
-    public mutating func int3() { single(0xCC) }
-
     /// `ud2`: 0F 0B
     public mutating func ud2() {
         guard buffer.reserve() else { return }

@@ -25,11 +25,6 @@ extension Assembler {
         alu(.xor, .w32, destination, destination)
     }
 
-    /// `xchg r, r`: 87 /r
-    public mutating func xchg(_ width: Width, _ left: GPR, _ right: GPR) {
-        emit(Opcode(0x87), width, reg: right, rm: left)
-    }
-
     /// `push r`: 50+r
     public mutating func push(_ source: GPR) {
         _ = emit(Opcode(0x50), .w32, plus: source)
@@ -135,15 +130,5 @@ extension Assembler {
     /// `setcc r8`: 0F 90+cc /0. Writes the low 8 bits only.
     public mutating func set(_ condition: Condition, _ destination: GPR) {
         emit(Opcode(0x0F, 0x90 | condition.rawValue), .w32, reg: 0, rm: destination, isByte: true)
-    }
-
-    /// `cmovcc r, r`: 0F 40+cc /r. With 32 bits the upper half is cleared in either case.
-    public mutating func cmov(_ condition: Condition, _ width: Width, _ destination: GPR, _ source: GPR) {
-        emit(Opcode(0x0F, 0x40 | condition.rawValue), width, reg: destination, rm: source)
-    }
-
-    /// `cmovcc r, m`: 0F 40+cc /r. Memory is read in either case.
-    public mutating func cmov(_ condition: Condition, _ width: Width, _ destination: GPR, _ source: Memory) {
-        emit(Opcode(0x0F, 0x40 | condition.rawValue), width, reg: destination, rm: source)
     }
 }

@@ -1,6 +1,6 @@
 // The parts of an instruction, and the one place where they are put together:
 //
-//     [mandatory prefix] [REX] [0F] opcode ModRM [SIB] [displacement] [immediate]
+//     [lock or mandatory prefix] [REX] [0F] opcode ModRM [SIB] [displacement] [immediate]
 //
 // Rows elsewhere read like the manual's lines: `Opcode(0xF3, 0x0F, 0xB8)` is F3 0F B8; `reg` is the /r
 // register or the /digit; `rm` the other operand; the immediate comes last.
@@ -38,17 +38,26 @@ extension Width {
 }
 
 extension Assembler {
+    /// One instruction whose operands are the registers of these numbers; `isByte`: `rm` is a byte register.
+    @inline(__always)
+    mutating func emit(
+        _ opcode: Opcode, _ width: Width, reg: UInt8, rm: UInt8, _ immediate: Immediate = .none,
+        isByte: Bool = false
+    ) {
+        guard buffer.reserve() else { return }
+        let rex = width.rexW | reg >> 1 & 0b100 | rm >> 3
+        put(opcode, rex, isByte && GPR.byteNeedsREX(rm))
+        buffer.put(0b11_000_000 | (reg & 7) << 3 | rm & 7)
+        put(immediate)
+    }
+
     /// One instruction whose r/m operand is a register; `isByte`: a byte register.
     @inline(__always)
     mutating func emit(
         _ opcode: Opcode, _ width: Width, reg: UInt8, rm: GPR, _ immediate: Immediate = .none,
         isByte: Bool = false
     ) {
-        guard buffer.reserve() else { return }
-        let rex = width.rexW | reg >> 1 & 0b100 | rm.rawValue >> 3
-        put(opcode, rex, isByte && GPR.byteNeedsREX(rm.rawValue))
-        buffer.put(0b11_000_000 | (reg & 7) << 3 | rm.rawValue & 7)
-        put(immediate)
+        emit(opcode, width, reg: reg, rm: rm.rawValue, immediate, isByte: isByte)
     }
 
     @inline(__always)

@@ -6,6 +6,17 @@
     case r8, r9, r10, r11, r12, r13, r14, r15
 }
 
+/// A register for floating-point numbers; the raw value is its number in encodings.
+@frozen public enum XMM: UInt8, CaseIterable, Sendable, BitwiseCopyable {
+    case xmm0, xmm1, xmm2, xmm3, xmm4, xmm5, xmm6, xmm7
+    case xmm8, xmm9, xmm10, xmm11, xmm12, xmm13, xmm14, xmm15
+}
+
+/// IEEE 754 binary32 or binary64, in the low part of an XMM register.
+@frozen public enum Precision: UInt8, CaseIterable, Sendable, BitwiseCopyable {
+    case single, double
+}
+
 /// How much of its operands an instruction works on. A 32-bit result clears the upper half of its register.
 @frozen public enum Width: UInt8, CaseIterable, Sendable, BitwiseCopyable {
     case w32, w64

@@ -7,6 +7,11 @@ struct Check: ParsableCommand {
 
     @OptionGroup var source: SourceOptions
     @Flag(help: "Print the result as JSON.") var json = false
+    @Flag(
+        help:
+            "Say of each load, store, backward jump and call what is proved, and what is guarded at what cost."
+    )
+    var explain = false
 
     func run() throws {
         let input = try Source(source.file)
@@ -14,7 +19,15 @@ struct Check: ParsableCommand {
             try dump(stage, input, source.acceptor)
             return
         }
-        let verified = try input.verify(source.acceptor)
+        let verified = try input.verify(source.acceptor, keepsStates: explain)
+        if explain {
+            let explanations = verified.fragments.map { Explanation($0) }
+            Terminal.write(
+                json
+                    ? "{\"acceptor\":\"\(verified.acceptor.name)\",\"fragments\":[\(explanations.map(\.json).joined(separator: ","))]}\n"
+                    : explanations.map { $0.listing(input.text) }.joined(separator: "\n"))
+            return
+        }
         if json {
             let fragments = verified.fragments.map {
                 "{\"name\":\(quoted($0.code.name)),\"instructions\":\($0.code.instructions.count),\"guardedAccesses\":\($0.guardedAccesses)}"
@@ -33,18 +46,18 @@ struct Check: ParsableCommand {
 }
 
 /// A JSON string. Names have no control characters; the decoder and the parser see to that.
-private func quoted(_ name: String) -> String {
+func quoted(_ name: String) -> String {
     "\"" + name.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
 }
 
 extension VerifiedFragment {
     /// Loads and stores.
     var accessCount: Int {
-        code.instructions.filter { $0.opcode.shape == .load || $0.opcode.shape == .store }.count
+        code.instructions.filter(\.opcode.shape.isAccess).count
     }
     /// Those that the verifier could not prove to be inside their region.
     var guardedAccesses: Int {
-        let proved = accesses.filter { if case .proved = $0 { true } else { false } }.count
+        let proved = accesses.filter(\.isProved).count
         return accessCount - proved
     }
 }
@@ -59,7 +72,7 @@ struct Format: ParsableCommand {
     func run() throws {
         var unformatted = false
         for file in files {
-            let input = try Source(file)
+            let input = try Source(file, isParsed: false)
             let formatted: String
             do { formatted = try format(input.raw) } catch {
                 input.report(error.diagnostics)

@@ -6,7 +6,7 @@ import SCode
 struct Listing {
     private(set) var text = ""
 
-    init(_ fragment: VerifiedFragment, _ source: SourceText?) throws {
+    init(_ fragment: VerifiedFragment, _ files: [SourceFile]) throws {
         let native: NativeCode
         do { native = try NativeCode.compile(fragment) } catch {
             Terminal.message("error: \(error)")
@@ -26,18 +26,21 @@ struct Listing {
         }
         for (index, piece) in pieces.enumerated() {
             let end = index + 1 < pieces.count ? pieces[index + 1].offset : bytes.count
-            text += Self.heading(piece.instruction, fragment, source)
+            text += Self.heading(piece.instruction, fragment, files)
             text += Self.disassemble(handle, bytes[piece.offset..<end], piece.offset)
         }
     }
 
-    private static func heading(_ instruction: Int?, _ fragment: VerifiedFragment, _ source: SourceText?)
+    private static func heading(_ instruction: Int?, _ fragment: VerifiedFragment, _ files: [SourceFile])
         -> String
     {
         guard let instruction else { return "; guards' cold code, stubs, tables, outer entry\n" }
-        let line = Int(fragment.code.sourceRange(at: instruction).line)
-        if line > 0, let text = source?.line(line) {
-            return "; \(line): \(text.drop { $0 == " " || $0 == "\t" })\n"
+        let range = fragment.code.sourceRange(at: instruction)
+        if range.line > 0, files.indices.contains(Int(range.file)),
+            let text = files[Int(range.file)].text.line(Int(range.line))
+        {
+            let place = range.file == 0 ? "" : "\(files[Int(range.file)].name):"
+            return "; \(place)\(range.line): \(text.drop { $0 == " " || $0 == "\t" })\n"
         }
         return "; instruction \(instruction): \(fragment.code.instructions[instruction].opcode.mnemonic)\n"
     }
@@ -79,7 +82,7 @@ struct Disasm: ParsableCommand {
             try fragment.map { [try verified.fragment(named: $0, in: input.fileName)] } ?? verified.fragments
         for fragment in chosen {
             Terminal.write("fragment \(fragment.code.name)\n")
-            Terminal.write(try Listing(fragment, input.text).text)
+            Terminal.write(try Listing(fragment, input.files).text)
         }
     }
 }

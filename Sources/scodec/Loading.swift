@@ -1,5 +1,6 @@
 import ArgumentParser
 import SCode
+import SCodeAcceptors
 
 /// The arguments that every command on a program takes.
 struct SourceOptions: ParsableArguments {
@@ -17,13 +18,16 @@ struct SourceOptions: ParsableArguments {
 struct Source {
     var fileName: String
     var text: SourceText?
+    /// The text and what it includes; none for a module.
+    var files: [SourceFile] = []
     var raw: String
     var program: Program
     var diagnostics: [Diagnostic] = []
     var incomplete: Set<Int> = []
 
     /// Reads a text or, when it begins with the magic number, a binary module.
-    init(_ path: String) throws {
+    /// - Parameter isParsed: false for those who look at the text alone; what it includes is not read then.
+    init(_ path: String, isParsed: Bool = true) throws {
         fileName = path == "-" ? "<stdin>" : path
         let bytes = try Terminal.read(path)
         if bytes.starts(with: Program.moduleMagic) {
@@ -39,8 +43,13 @@ struct Source {
             throw ExitCode.diagnostics
         }
         raw = text
-        self.text = SourceText(text)
-        let parsed = parse(text)
+        let source = SourceText(text)
+        self.text = source
+        files = [SourceFile(name: fileName, text: source)]
+        program = Program()
+        guard isParsed else { return }
+        let parsed = parse(text, fileName: fileName, including: IncludedFiles(of: path).resolve)
+        files = parsed.files
         program = parsed.program
         diagnostics = parsed.diagnostics
         incomplete = parsed.fragmentsWithErrors
@@ -48,23 +57,29 @@ struct Source {
 
     func report(_ diagnostics: [Diagnostic]) {
         guard !diagnostics.isEmpty else { return }
-        let renderer = DiagnosticRenderer(
-            source: text, fileName: fileName, usesColour: Terminal.usesColour(2))
+        let colour = Terminal.usesColour(2)
+        let renderer =
+            files.isEmpty
+            ? DiagnosticRenderer(fileName: fileName, sourceFiles: program.sourceFiles, usesColour: colour)
+            : DiagnosticRenderer(files: files, usesColour: colour)
         Terminal.message(renderer.render(diagnostics))
     }
 
     /// Verifies; every mistake goes to standard error.
-    func verify(_ acceptorName: String?) throws -> VerifiedProgram {
+    func verify(_ acceptorName: String?, keepsStates: Bool = false) throws -> VerifiedProgram {
         let name = acceptorName ?? program.acceptorName ?? "plain"
         guard let acceptor = Acceptor.standard.first(where: { $0.name == name }) else {
             let known = Acceptor.standard.map(\.name).joined(separator: ", ")
             Terminal.message("\(fileName): error: there is no acceptor '\(name)'; known: \(known)")
             throw ExitCode.diagnostics
         }
-        let (verified, broken) = Verifier.verify(program, acceptor: acceptor, incomplete: incomplete)
+        let (verified, broken) = Verifier.verify(
+            program, acceptor: acceptor, incomplete: incomplete, keepsStates: keepsStates)
         report(
             (diagnostics + broken).sorted {
-                ($0.range.line, $0.range.column) < ($1.range.line, $1.range.column)
+                ($0.range.file, $0.range.line, $0.range.column) < (
+                    $1.range.file, $1.range.line, $1.range.column
+                )
             })
         guard let verified, !diagnostics.contains(where: { $0.severity == .error }) else {
             let count = (diagnostics + broken).filter { $0.severity == .error }.count
@@ -98,13 +113,13 @@ func dump(_ stage: Stage, _ source: Source, _ acceptor: String?) throws {
     case .tokens: Terminal.write(dumpTokens(source.raw))
     case .ir: Terminal.write(source.program.printed())
     case .facts, .vcode, .regalloc, .asm:
-        for fragment in try source.verify(acceptor).fragments {
+        for fragment in try source.verify(acceptor, keepsStates: stage == .facts).fragments {
             Terminal.write("fragment \(fragment.code.name)\n")
             switch stage {
             case .facts: Terminal.write(fragment.printedFacts())
             case .vcode: Terminal.write(CompilerDump.vcode(fragment))
             case .regalloc: Terminal.write(CompilerDump.allocation(fragment))
-            case .tokens, .ir, .asm: Terminal.write(try Listing(fragment, source.text).text)
+            case .tokens, .ir, .asm: Terminal.write(try Listing(fragment, source.files).text)
             }
         }
     }

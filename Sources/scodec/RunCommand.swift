@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import SCode
+import SCodeAcceptors
 
 enum EngineChoice: String, CaseIterable, ExpressibleByArgument {
     case native, interpreter, both
@@ -82,9 +83,10 @@ struct Run: ParsableCommand {
         if words.isEmpty, code.acceptor.name == Acceptor.filter.name {
             words = [RunMemory.base(ofRegion: 0), UInt64(data?.count ?? Int(code.regions.first?.size ?? 0))]
         }
-        if words.count > parameters.count, !arguments.isEmpty {
+        let supplied = min(parameters.count, code.acceptor.suppliedArguments)
+        if words.count > supplied, !arguments.isEmpty {
             Terminal.message(
-                "\(file): error: '\(code.code.name)' takes \(parameters.count) arguments, not \(words.count)")
+                "\(file): error: '\(code.code.name)' takes \(supplied) arguments, not \(words.count)")
             throw ExitCode.diagnostics
         }
         for parameter in parameters.dropFirst(words.count) where parameter.defaultValue == nil {

@@ -15,7 +15,7 @@ struct Scodec: ParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            Check.self, Run.self, Disasm.self, Format.self, Build.self, Simulate.self,
+            Check.self, Run.self, Disasm.self, Format.self, Build.self, Strip.self, Simulate.self,
         ])
 }
 

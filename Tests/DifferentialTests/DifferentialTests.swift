@@ -1,5 +1,6 @@
 import Foundation
 import SCode
+import SCodeTestSupport
 import Testing
 
 /// Random verified programs mean the same to the interpreter and to the processor.
@@ -22,8 +23,10 @@ import Testing
             // A generator that is mostly rejected tests the verifier and not the engines.
             try #require(statistics.generated < 100 + 4 * Self.programs, "the verifier rejects too much")
             guard let verified = Verifier.verify(program, acceptor: TestMachine.acceptor).program,
-                let fragment = verified.fragments.first
+                var fragment = verified.fragments.first
             else { continue }
+            var random = SeededGenerator(seed: ~seed)
+            if random.oneIn(2) { fragment = fragment.forcing(generator.facts, &random) }
             statistics.count(fragment)
             let chain = [fragment] + previous.suffix(2)
             previous = [fragment] + previous.prefix(1)
@@ -33,7 +36,9 @@ import Testing
             }
         }
         print(statistics.summary)
-        #expect(statistics.opcodes.count == Opcode.all.count, "every opcode was in some program")
+        if ProcessInfo.processInfo.environment["SCODE_DIFFERENTIAL_TABLE"] != nil { print(statistics.table) }
+        let missing = Opcode.all.filter { statistics.opcodes[$0] == nil }.map(\.mnemonic)
+        #expect(missing.isEmpty, "every opcode, at every type and in every form, was in some program")
     }
 
     private func difference(
@@ -71,13 +76,15 @@ import Testing
         var generated = 0
         var accepted = 0
         var instructions = 0
-        var opcodes: Set<Opcode> = []
+        var opcodes: [Opcode: Int] = [:]
         var exits: [String: Int] = [:]
 
         mutating func count(_ fragment: VerifiedFragment) {
             accepted += 1
             instructions += fragment.code.instructions.count
-            opcodes.formUnion(fragment.code.instructions.map(\.opcode).filter { $0.operation != .macro })
+            for instruction in fragment.code.instructions where instruction.opcode.operation != .macro {
+                opcodes[instruction.opcode, default: 0] += 1
+            }
         }
 
         mutating func count(_ exit: Exit) {
@@ -86,6 +93,16 @@ import Testing
             case .refuse: exits["refuse", default: 0] += 1
             case .abort(let abort): exits[abort.reason.name, default: 0] += 1
             }
+        }
+
+        /// How often each opcode stood in a program, and how the programs ended.
+        var table: String {
+            let rows = Opcode.all.map { opcode in
+                let form = opcode.form == .symbol ? " (region)" : ""
+                return "\(opcodes[opcode] ?? 0)\t\(opcode.mnemonic)\(form)"
+            }
+            let ends = exits.sorted { $0.key < $1.key }.map { "\($0.value)\t\($0.key)" }
+            return (rows + ends).joined(separator: "\n")
         }
 
         var summary: String {

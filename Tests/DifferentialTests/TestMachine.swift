@@ -17,10 +17,43 @@ final class TestMachine {
         ($0 &* 3) ^ ($1 &* 5) ^ ($2 &* 7) ^ ($3 &* 11) ^ ($4 &* 13) ^ ($5 &* 17)
     }
 
+    static let blend: @convention(c) (Double, Float, Int32, Double) -> Double = { a, b, c, d in
+        (a - Double(b)) * Double(c) / d
+    }
+    static let half: @convention(c) (Float) -> Float = { $0 / 2 }
+    static let rank: @convention(c) (UInt64, Double, UInt8, Float) -> Int64 = { a, b, c, d in
+        Int64(bitPattern: a &* 3 ^ b.bitPattern &+ UInt64(c) ^ UInt64(d.bitPattern) << 7)
+    }
+    static let swallow: @convention(c) (Float, Double) -> Void = { _, _ in }
+
+    private static func offer(
+        _ name: String, _ parameters: [ValueType], _ result: ValueType?, _ foreign: [ForeignType],
+        _ foreignResult: ForeignType?, _ address: UnsafeRawPointer
+    ) -> OfferedFunction {
+        OfferedFunction(
+            HostDeclaration(name: name, parameters: parameters, result: result),
+            HostFunction(parameters: foreign, result: foreignResult, address: address), meaning: "")
+    }
+
+    static let hostFunctions = [
+        offer(
+            "blend", [.d, .f, .i, .d], .d, [.double, .float, .int32, .double], .double,
+            unsafeBitCast(blend, to: UnsafeRawPointer.self)),
+        offer("half", [.f], .f, [.float], .float, unsafeBitCast(half, to: UnsafeRawPointer.self)),
+        offer(
+            "rank", [.ul, .d, .uc, .f], .l, [.uint64, .double, .uint8, .float], .int64,
+            unsafeBitCast(rank, to: UnsafeRawPointer.self)),
+        offer(
+            "swallow", [.f, .d], nil, [.float, .double], nil,
+            unsafeBitCast(swallow, to: UnsafeRawPointer.self)),
+    ]
+
     static let acceptor = Acceptor(
         name: "test", suppliedArguments: 1,
         macros: [
             MacroInstruction("accept", [.value(.ul)], .accept, meaning: ""),
+            MacroInstruction("accept_f", [.value(.f)], .accept, meaning: ""),
+            MacroInstruction("accept_d", [.value(.d)], .accept, meaning: ""),
             MacroInstruction("refuse", [], .refuse, meaning: ""),
             MacroInstruction("s_sub", [.value(.ul)], .subSchedule, meaning: ""),
             MacroInstruction(
@@ -42,12 +75,23 @@ final class TestMachine {
                         parameters: Array(repeating: .uint64, count: 5), result: .uint64,
                         address: unsafeBitCast(many, to: UnsafeRawPointer.self),
                         userData: UnsafeMutableRawPointer(bitPattern: 0x1234_5678))), meaning: ""),
-        ], budget: 50, depth: 3)
+            MacroInstruction(
+                "h_half", [.result(.f), .value(.f)],
+                .hostCall(
+                    HostFunction(
+                        parameters: [.float], result: .float,
+                        address: unsafeBitCast(half, to: UnsafeRawPointer.self))), meaning: ""),
+        ], hostFunctions: hostFunctions, budget: 50, depth: 3)
 
     private let memory = PhysicalMemory(size: 16 * 4096)
     private let host = UnsafeMutableRawPointer.allocate(byteCount: 512, alignment: 16)
 
     deinit { host.deallocate() }
+
+    /// What memory holds at first, page tables apart.
+    private static let pattern: [UInt8] = (0..<16 * 4096).map {
+        $0 < 3 * 4096 ? 0 : UInt8(truncatingIfNeeded: $0 &* 11)
+    }
 
     /// Pages 0 directory, 1 and 2 tables; then frames. Some pages are missing, read-only or the kernel's.
     func reset(_ seed: UInt64) {
@@ -56,10 +100,8 @@ final class TestMachine {
                 of: UInt8(truncatingIfNeeded: offset &* 37 &+ Int(seed & 0xff)), toByteOffset: offset,
                 as: UInt8.self)
         }
-        memory.base.initializeMemory(as: UInt8.self, repeating: 0, count: memory.size)
-        for offset in 3 * 4096..<memory.size {
-            memory.base.storeBytes(
-                of: UInt8(truncatingIfNeeded: offset &* 11), toByteOffset: offset, as: UInt8.self)
+        Self.pattern.withUnsafeBytes { bytes in
+            if let start = bytes.baseAddress { memory.base.copyMemory(from: start, byteCount: memory.size) }
         }
         func set(_ table: Int, _ index: Int, _ value: UInt32) {
             memory.base.storeBytes(of: value, toByteOffset: table * 4096 + index * 4, as: UInt32.self)
@@ -112,7 +154,14 @@ final class TestMachine {
             fragment.setSlot(2, installed[installed.count - 1])
             if seed & 8 == 0 { fragment.setSlot(3, fragment) }
         }
-        let invocation = installed[0].invoke(arguments: seed & 16 == 0 ? [] : [seed &* 0x9e37_79b9_7f4a_7c15])
+        // Fragments that call one another in a circle would keep one another for ever.
+        defer {
+            for fragment in installed { for slot in 0..<4 { fragment.setSlot(slot, nil) } }
+        }
+        let budgets: [UInt64?] = [nil, nil, 200, 1000, 7]
+        let invocation = installed[0].invoke(
+            arguments: seed & 16 == 0 ? [] : [seed &* 0x9e37_79b9_7f4a_7c15],
+            budget: budgets[Int(seed % 5)])
         var bytes = [UInt8](UnsafeRawBufferPointer(start: host, count: 512))
         bytes += UnsafeRawBufferPointer(start: memory.base, count: memory.size)
         return State(

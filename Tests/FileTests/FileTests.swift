@@ -68,7 +68,9 @@ import Testing
         let names = try FileManager.default.contentsOfDirectory(atPath: directory.path)
         let examples = names.filter { $0.hasSuffix(".scode") }.sorted()
         #expect(examples.count >= 5)
+        let readme = try String(contentsOf: Self.root.appendingPathComponent("README.md"), encoding: .utf8)
         for name in examples {
+            #expect(readme.contains("| `\(name)`"), "README.md does not list \(name)")
             let path = "scode-examples/\(name)"
             let text = try String(contentsOf: directory.appendingPathComponent(name), encoding: .utf8)
             for line in text.components(separatedBy: "\n") where line.hasPrefix("fragment ") {
@@ -85,13 +87,14 @@ import Testing
         line.hasPrefix("//> ") || line.hasPrefix("//! ") || line.hasPrefix("//= ")
     }
 
-    private static func run(_ arguments: [String]) throws -> [String] {
+    /// What the command line tool prints, and its exit code, as expectations have them.
+    static func run(_ arguments: [String], in folder: URL = root) throws -> [String] {
         let process = Process()
         let executable: URL? = tool
         process.executableURL = executable
         try #require(executable != nil, "scodec is not built")
         process.arguments = arguments
-        process.currentDirectoryURL = root
+        process.currentDirectoryURL = folder
         process.standardInput = FileHandle.nullDevice
         let output = Pipe()
         let errors = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)

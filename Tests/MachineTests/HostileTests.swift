@@ -103,9 +103,12 @@ import Testing
             """)
         let needsSome = Code.source(
             """
-            fragment f() {
+            region zero: virtual ro, 8
+
+            fragment f(place: p = zero) {
                 s_sub_sched 0
-                setul   left, 50
+                ldul    left, place             // 0, which the verifier cannot know: the loop is not prepaid
+                addul   left, left, 50
             again:
                 subuli  left, left, 1
                 bneuli  left, 0, again
@@ -119,7 +122,7 @@ import Testing
                 .task("b", loops: nil, [.run(5 * ms)]),
             ]
         ).run()
-        #expect(timeline.messages == ["root: abort budget-exhausted at line 14 × 250"])
+        #expect(timeline.messages == ["root: abort budget-exhausted at line 17 × 250"])
         #expect(timeline.received("b") == timeline.end)
     }
 

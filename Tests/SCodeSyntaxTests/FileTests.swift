@@ -6,7 +6,8 @@ import Testing
 /// Runs the files in `filetests/syntax`. The first line of each is `//! ` and a command:
 ///
 /// - `parse`: the other `//!` lines are the diagnostics, each `LINE:COLUMN SEVERITY: part of the message`,
-///   where the severity may also be `note` or `suggestion` (its place is the diagnostic's).
+///   where the severity may also be `note` or `suggestion` (its place is the diagnostic's); the name of an
+///   included file stands before the line.
 /// - `print`: the `//|` lines are the program as the printer writes it.
 /// - `format`: the `//|` lines are the file as the formatter writes it, without these lines.
 /// - `render`: the `//|` lines are the diagnostics as a user sees them.
@@ -46,7 +47,8 @@ import Testing
     private func matches(_ actual: String, _ expected: String) -> Bool {
         guard expected.hasPrefix("//! ") else { return actual == expected }
         // Place and severity are exact, of the message a part will do.
-        let cut = expected.split(separator: ": ", maxSplits: 1).map(String.init)
+        let cut = expected.split(separator: ": ", maxSplits: 1, omittingEmptySubsequences: false).map(
+            String.init)
         return cut.count == 2 && actual.hasPrefix(cut[0] + ": ") && actual.contains(cut[1])
     }
 
@@ -58,10 +60,10 @@ import Testing
                 $0.isEmpty ? "//|" : "//| \($0)"
             }
         }
-        let result = parse(text)
+        let result = Files.parse(text, path: "\(Self.folder)/\(name)")
         switch command {
         case "//! parse":
-            return result.diagnostics.flatMap(expectations)
+            return result.diagnostics.flatMap { expectations(of: $0, in: result.files) }
         case "//! print":
             #expect(result.diagnostics == [])
             return quoted(result.program.printed())
@@ -69,7 +71,7 @@ import Testing
             let source = lines.dropFirst().filter { !isExpectation($0) }.joined(separator: "\n")
             return quoted(try format(source))
         case "//! render":
-            let renderer = DiagnosticRenderer(source: SourceText(text), fileName: name)
+            let renderer = DiagnosticRenderer(files: result.files)
             return quoted(renderer.render(result.diagnostics))
         default:
             Issue.record("\(name): unknown command \(command)")
@@ -77,9 +79,10 @@ import Testing
         }
     }
 
-    private func expectations(of diagnostic: Diagnostic) -> [String] {
+    private func expectations(of diagnostic: Diagnostic, in files: [SourceFile]) -> [String] {
         func line(_ range: SourceRange, _ what: String, _ message: String) -> String {
-            "//! \(range.line):\(range.column) \(what): \(message)"
+            let file = range.file == 0 ? "" : "\(files[Int(range.file)].name):"
+            return "//! \(file)\(range.line):\(range.column) \(what): \(message)"
         }
         var lines = [line(diagnostic.range, "error", diagnostic.message)]
         lines += diagnostic.notes.map { line($0.range, "note", $0.message) }

@@ -1,4 +1,5 @@
 import Foundation
+import SCodeSyntax
 
 /// The files that tests read: they lie in the package, two folders above this one.
 enum Files {
@@ -14,6 +15,19 @@ enum Files {
 
     static func text(_ path: String) throws -> String {
         try String(contentsOf: package.appending(path: path), encoding: .utf8)
+    }
+
+    /// Parses a file of the package; what it includes lies beside it or in folders below.
+    static func parse(_ text: String, path: String) -> ParseResult {
+        let folder = (path as NSString).deletingLastPathComponent
+        return SCodeSyntax.parse(text, fileName: (path as NSString).lastPathComponent) { included, fromFile in
+            let name = ((fromFile as NSString).deletingLastPathComponent as NSString).appendingPathComponent(
+                included)
+            guard let text = try? Files.text("\(folder)/\(name)") else {
+                return .failure(IncludeError("there is no file '\(included)'"))
+            }
+            return .success(IncludedFile(name: name, text: text))
+        }
     }
 
     /// Every `.scode` file of the package.

@@ -7,13 +7,17 @@ import Testing
     @Test func everyFileOfTheRepository() throws {
         var formatted = 0
         for (path, text) in try Files.allSources() {
-            guard parse(text).diagnostics.isEmpty else {
+            let parsed = Files.parse(text, path: path)
+            guard parsed.diagnostics.isEmpty else {
+                // What is wrong in, or with, an included file is not the formatter's business.
+                if parsed.files.count > 1 || text.contains("include \"") { continue }
                 #expect(throws: DiagnosticsError.self) { try format(text) }
                 continue
             }
             let once = try format(text)
             #expect(try format(once) == once, "\(path)")
-            #expect(parse(once).program.withoutPositions == parse(text).program.withoutPositions, "\(path)")
+            let again = Files.parse(once, path: path)
+            #expect(again.program.withoutPositions == parsed.program.withoutPositions, "\(path)")
             #expect(comments(once) == comments(text), "\(path)")
             formatted += 1
         }

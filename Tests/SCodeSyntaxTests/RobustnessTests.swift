@@ -10,23 +10,53 @@ import Testing
         var generator = SeededGenerator(seed: 21)
         var texts = try Files.allSources().map { Array($0.text.utf8) }
         for _ in 0..<20 { texts.append(Array(Program.random(using: &generator).printed().utf8)) }
+        texts.append(Array(Self.macros.utf8))
         let renderer = DiagnosticRenderer(source: nil, fileName: "x")
         for round in 0..<20_000 {
             guard var bytes = texts.randomElement(using: &generator) else { continue }
             for _ in 0..<Int.random(in: 1...4, using: &generator) { mutate(&bytes, texts, &generator) }
             let text = String(decoding: bytes, as: UTF8.self)
-            let result = parse(text)
+            let result = parse(text, fileName: "main") { path, _ in
+                if path.utf8.count % 3 == 0 { return .failure(IncludeError("no")) }
+                let other = texts.randomElement(using: &generator) ?? []
+                return .success(IncludedFile(name: path, text: String(decoding: other, as: UTF8.self)))
+            }
             #expect(result.fragmentsWithErrors.allSatisfy { result.program.fragments.indices.contains($0) })
             for diagnostic in result.diagnostics { _ = renderer.render(diagnostic) }
             for fragment in result.program.fragments { expectSound(fragment) }
             guard round % 8 == 0 else { continue }
-            _ = DiagnosticRenderer(source: SourceText(text), fileName: "x").render(result.diagnostics)
+            _ = DiagnosticRenderer(files: result.files).render(result.diagnostics)
             if let once = try? format(text) {
                 #expect(try format(once) == once)
-                #expect(parse(once).program.withoutPositions == result.program.withoutPositions)
+                #expect(parse(once).program.withoutPositions == parse(text).program.withoutPositions)
             }
         }
     }
+
+    /// Every part of macros and includes, in a small space so that mutations meet.
+    private static let macros = """
+        include "a"
+        include "bb"
+        host h(u, d): f
+        const k = 1.5
+        macro m(a, b) {
+            setu t, a + b
+        l:
+            bneu t, b, l
+            n a, l, m
+        }
+        macro n(a, l, k) { j l; n a
+            callh h, x, a, y }
+        fragment f(x: u, y: d) {
+            m x, 1 + 2
+            setd z, k
+            setf w, nan(0x7fc00000)
+            callh h, w, x, y
+            call p
+        procedure p: m x, 3
+            ret
+        }
+        """
 
     /// What the parser lets through is in order, whatever it left out.
     private func expectSound(_ fragment: FragmentCode) {
@@ -34,13 +64,17 @@ import Testing
             fragment.sourceRanges.count == fragment.instructions.count
             && fragment.registerNames.count == Register.count
             && fragment.labels.allSatisfy { Int($0.position) <= fragment.instructions.count }
+            && fragment.procedures.allSatisfy { Int($0.start) <= fragment.instructions.count }
+            && zip(fragment.procedures, fragment.procedures.dropFirst()).allSatisfy { $0.start <= $1.start }
+            && fragment.parameters.allSatisfy { $0.type.isFloat == ($0.register.bank == .float) }
             && fragment.tables.allSatisfy { $0.labels.allSatisfy { Int($0) < fragment.labels.count } }
             && fragment.instructions.allSatisfy { instruction in
                 let index = Int(instruction.index)
                 switch instruction.opcode.operation {
                 case .jump: return index < fragment.labels.count
+                case .call: return index < fragment.procedures.count
                 case .jumpTable: return index < fragment.tables.count
-                case .macro: return index < fragment.macroCalls.count
+                case .macro, .hostCall: return index < fragment.macroCalls.count
                 default: return instruction.opcode.isDefined
                 }
             }
@@ -51,7 +85,8 @@ import Testing
         guard let index = bytes.indices.randomElement(using: &generator) else { return }
         switch Int.random(in: 0..<6, using: &generator) {
         case 0: bytes[index] = UInt8.random(in: .min ... .max, using: &generator)
-        case 1: bytes[index] = Array("{}()[]:=,.*/-+<>'\"\n 09ar~".utf8).randomElement(using: &generator) ?? 0
+        case 1:
+            bytes[index] = Array("{}()[]:=,.*/-+<>'\"\n 09arfxpe~".utf8).randomElement(using: &generator) ?? 0
         case 2:
             bytes.removeSubrange(index..<min(bytes.count, index + Int.random(in: 1...20, using: &generator)))
         case 3: bytes.removeSubrange(index...)
@@ -115,7 +150,7 @@ import Testing
         let long = String(repeating: "n", count: 256)
         #expect(messages("const \(long) = 1") == ["a name has at most 255 characters"])
         #expect(messages("const \(long.dropLast()) = 1") == [])
-        let fragments = (0..<4097).map { "fragment f\($0)() {\n}\n" }.joined()
+        let fragments = (0..<4097).map { "fragment x\($0)() {\n}\n" }.joined()
         #expect(messages(fragments) == ["a program has at most 4096 fragments"])
         let entries = String(repeating: "a, ", count: ProgramLimits.tableEntries + 1)
         #expect(

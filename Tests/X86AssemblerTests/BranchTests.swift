@@ -13,7 +13,6 @@ import X86Assembler
             listing.expect("call \(text(memory, 64))") { $0.call(memory) }
         }
         listing.expect("ret") { $0.ret() }
-        listing.expect("int3") { $0.int3() }
         listing.expect("ud2") { $0.ud2() }
         try listing.verify()
     }
@@ -73,7 +72,7 @@ import X86Assembler
         var listing = Listing()
         listing.expect("ret") { $0.ret() }
         let target = listing.assembler.boundLabel()
-        for _ in 0..<gap { listing.expect("int3") { $0.int3() } }
+        for _ in 0..<gap { listing.expect("ret") { $0.ret() } }
         let start = listing.assembler.position
         listing.expect(Self.mnemonic(jump), 1) { Self.emit(jump, target, &$0) }
         let length = listing.assembler.position - start
@@ -108,7 +107,7 @@ import X86Assembler
             }
         listing.expect(Self.mnemonic(jump), Int64(length + gap)) { Self.emit(jump, target, &$0) }
         #expect(listing.assembler.position == length)
-        for _ in 0..<gap { listing.expect("int3") { $0.int3() } }
+        for _ in 0..<gap { listing.expect("ret") { $0.ret() } }
         listing.assembler.bind(target)
         listing.expect("ret") { $0.ret() }
         guard length > 2 || gap <= 127 else {
@@ -143,7 +142,7 @@ import X86Assembler
             listing.expect("ret") { $0.ret() }
             listing.expect("lea \(name(register)), [rip - 8]") { $0.lea(register, behind) }
             listing.expect("lea \(name(register)), [rip + 0x12]") { $0.lea(register, ahead) }
-            for _ in 0..<0x12 { listing.expect("int3") { $0.int3() } }
+            for _ in 0..<0x12 { listing.expect("ret") { $0.ret() } }
             listing.assembler.bind(ahead)
             listing.expect("ret") { $0.ret() }
             try listing.verify()
@@ -186,7 +185,7 @@ import X86Assembler
         for alignment in [1, 2, 4, 8, 16, 32, 64] {
             for start in 0...65 {
                 var assembler = Assembler()
-                for _ in 0..<start { assembler.int3() }
+                for _ in 0..<start { assembler.ret() }
                 assembler.align(to: alignment)
                 #expect(assembler.position % alignment == 0)
                 #expect(assembler.position - start < alignment)

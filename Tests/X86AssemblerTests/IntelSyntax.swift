@@ -18,6 +18,8 @@ func name(_ register: GPR, _ bits: Int = 64) -> String {
     }
 }
 
+func name(_ register: XMM) -> String { "xmm\(register.rawValue)" }
+
 extension Width {
     var bits: Int { self == .w32 ? 32 : 64 }
 }
@@ -95,6 +97,19 @@ func forEachMemory(_ body: (Memory, GPR) -> Void) {
 
 func forEachPair(_ body: (GPR, GPR) -> Void) {
     for left in GPR.allCases {
+        for right in GPR.allCases { body(left, right) }
+    }
+}
+
+func forEachFloatPair(_ body: (XMM, XMM) -> Void) {
+    for left in XMM.allCases {
+        for right in XMM.allCases { body(left, right) }
+    }
+}
+
+/// Each XMM register with each general-purpose one.
+func forEachMixedPair(_ body: (XMM, GPR) -> Void) {
+    for left in XMM.allCases {
         for right in GPR.allCases { body(left, right) }
     }
 }

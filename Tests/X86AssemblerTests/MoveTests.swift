@@ -9,7 +9,6 @@ import X86Assembler
         forEachPair { left, right in
             let operands = "\(name(left, bits)), \(name(right, bits))"
             listing.expect("mov " + operands) { $0.mov(width, left, right) }
-            listing.expect("xchg " + operands) { $0.xchg(width, left, right) }
         }
         try listing.verify()
     }
@@ -133,19 +132,6 @@ import X86Assembler
         var listing = Listing()
         for register in GPR.allCases {
             listing.expect("set\(condition) \(name(register, 8))") { $0.set(condition, register) }
-        }
-        for width in Width.allCases {
-            let bits = width.bits
-            forEachPair { left, right in
-                listing.expect("cmov\(condition) \(name(left, bits)), \(name(right, bits))") {
-                    $0.cmov(condition, width, left, right)
-                }
-            }
-            forEachMemory { memory, register in
-                listing.expect("cmov\(condition) \(name(register, bits)), \(text(memory, bits))") {
-                    $0.cmov(condition, width, register, memory)
-                }
-            }
         }
         try listing.verify()
     }

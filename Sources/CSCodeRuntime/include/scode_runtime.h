@@ -6,9 +6,13 @@
 //     r14  remaining budget   backward jumps and sub-fragment calls left, for the whole chain
 //     r13  scode_instance *   the fragment that runs: its regions, address space and slots
 //
-// The inner entry of a fragment takes its argument words in rdx and may change every register but these; it
-// returns a scode_result. A sub-fragment is called through its inner entry: refused means go on, anything else
-// is handed up. The outer entry, for C and Swift, saves what the platform's convention wants saved.
+// The inner entry of a fragment takes its argument words in rdx and may change every register but these, those
+// for floating-point numbers included; it returns a scode_result. A sub-fragment is called through its inner entry: refused means go on, anything else
+// is handed up. The outer entry, for C and Swift, saves what the platform's convention wants saved. MXCSR is as
+// the platform's convention has it on entry: round to nearest even, no flushing of subnormals, no traps.
+//
+// A frame has a slot of 8 bytes for each SCODE register that needs one, then one for the instance when the
+// fragment makes calls, then one for the return address of each level of local procedures.
 #ifndef SCODE_RUNTIME_H
 #define SCODE_RUNTIME_H
 
@@ -18,7 +22,7 @@
 
 #define SCODE_REGION_LIMIT 8
 #define SCODE_ARGUMENT_LIMIT 16
-#define SCODE_FRAME_LIMIT 64
+#define SCODE_FRAME_LIMIT 64  // slots for SCODE registers: one each
 #define SCODE_PAGE_SIZE 4096
 #define SCODE_TLB_ENTRIES 64
 
@@ -72,6 +76,8 @@ typedef struct scode_region {
     uint64_t flags;
     // How many offsets an access of 1, 2, 4, 8 bytes may have: size - n + 1, or 0. One compare is a bounds check.
     uint64_t offset_count[4];
+    // host - base: what takes a simulated address in the region to its host address.
+    uint64_t delta;
 } scode_region;
 
 struct scode_context;
@@ -105,8 +111,9 @@ typedef struct scode_context {
     uint64_t exit_site;        // at an observed exit: the return address that names the place
     uint64_t reason;
     uint64_t fault_address;
-    uint64_t machine[16];  // at an observed exit: the machine registers, by number
-    uint64_t frame[SCODE_FRAME_LIMIT];  // and the spill slots
+    // At an observed exit: the machine registers, by number; then the low halves of xmm0 to xmm15.
+    uint64_t machine[32];
+    uint64_t frame[SCODE_FRAME_LIMIT];  // and the slots of SCODE registers
     uint64_t host_arguments[SCODE_ARGUMENT_LIMIT];
     uint64_t bounce;  // bytes of an access that straddles two pages
 } scode_context;
@@ -117,6 +124,7 @@ enum {
     SCODE_OFFSET_REGION_BASE = offsetof(scode_region, base),
     SCODE_OFFSET_REGION_HOST = offsetof(scode_region, host),
     SCODE_OFFSET_REGION_OFFSET_COUNT = offsetof(scode_region, offset_count),
+    SCODE_OFFSET_REGION_DELTA = offsetof(scode_region, delta),
     SCODE_REGION_STRIDE = sizeof(scode_region),
     SCODE_OFFSET_CODE = offsetof(scode_instance, code),
     SCODE_OFFSET_SPACE = offsetof(scode_instance, space),
@@ -135,6 +143,7 @@ enum {
     SCODE_OFFSET_INSTANCE = offsetof(scode_context, instance),
     SCODE_OFFSET_EXIT_SITE = offsetof(scode_context, exit_site),
     SCODE_OFFSET_REASON = offsetof(scode_context, reason),
+    SCODE_OFFSET_FAULT_ADDRESS = offsetof(scode_context, fault_address),
     SCODE_OFFSET_MACHINE = offsetof(scode_context, machine),
     SCODE_OFFSET_FRAME = offsetof(scode_context, frame),
     SCODE_OFFSET_HOST_ARGUMENTS = offsetof(scode_context, host_arguments),
@@ -157,6 +166,16 @@ static inline scode_instance *scode_slot_load(scode_instance **slot) {
     return __atomic_load_n(slot, __ATOMIC_ACQUIRE);
 }
 
+// Memory that others may change at any time, for the interpreter's atomic operations.
+static inline uint32_t scode_load_32(const uint32_t *place) { return __atomic_load_n(place, __ATOMIC_SEQ_CST); }
+static inline uint64_t scode_load_64(const uint64_t *place) { return __atomic_load_n(place, __ATOMIC_SEQ_CST); }
+static inline bool scode_compare_exchange_32(uint32_t *place, uint32_t *old, uint32_t replacement) {
+    return __atomic_compare_exchange_n(place, old, replacement, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+static inline bool scode_compare_exchange_64(uint64_t *place, uint64_t *old, uint64_t replacement) {
+    return __atomic_compare_exchange_n(place, old, replacement, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
 // What an access does: size in bits 0-3 (1, 2, 4, 8), store in bit 4.
 #define SCODE_ACCESS_SIZE 0x0f
 #define SCODE_ACCESS_STORE 0x10
@@ -177,6 +196,9 @@ void scode_tlb_flush(scode_space *space);
 // Translates one address by the page table, sets accessed and dirty bits, and fills the TLB.
 // Returns the host address, or NULL with *reason set.
 uint8_t *scode_walk(scode_space *space, uint64_t address, bool is_store, uint64_t *reason);
+
+// Whether the processor counts bits: popcnt, lzcnt and tzcnt (BMI1). It is asked once.
+bool scode_has_bit_counts(void);
 
 // Memory for machine code: whole pages, written while PROT_READ|PROT_WRITE, then PROT_READ|PROT_EXEC.
 void *scode_code_reserve(size_t size);                 // writable pages, or NULL

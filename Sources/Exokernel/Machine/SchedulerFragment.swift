@@ -1,4 +1,5 @@
 import SCode
+import SCodeAcceptors
 
 /// Code that was downloaded for a scheduler, or the kernel's own in its place.
 final class SchedulerFragment {

@@ -183,11 +183,38 @@ extension Emitter {
         keep(instruction.dst, from: target)
     }
 
+    /// The processor counts as SCODE does: the width when there is no one.
+    mutating func emitBitCount(_ instruction: VInstruction) {
+        let operation: BitCount =
+            switch instruction.operation {
+            case .countLeadingZeros: .lzcnt
+            case .countTrailingZeros: .tzcnt
+            default: .popcnt
+            }
+        let target = resultRegister(instruction.dst)
+        let source = fetch(instruction.a, .rax)
+        assembler.count(operation, instruction.width, target, source)
+        keep(instruction.dst, from: target)
+    }
+
+    mutating func emitByteSwap(_ instruction: VInstruction) {
+        let target = resultRegister(instruction.dst)
+        copy(instruction.a, to: target, instruction.width)
+        assembler.bswap(instruction.width, target)
+        // The bytes of the lower half are now the upper ones.
+        if instruction.size == 2 { assembler.shift(.shr, .w32, target, by: 16) }
+        keep(instruction.dst, from: target)
+    }
+
     mutating func emitConstant(_ instruction: VInstruction) {
         if case .slot(let slot) = allocation.location(instruction.dst),
             let short = Int32(exactly: instruction.immediate)
         {
             assembler.store(.w64, slotMemory(slot), immediate: short)
+            return
+        }
+        if instruction.dst.bank == .float {
+            emitFloatConstant(instruction)
             return
         }
         let target = resultRegister(instruction.dst)

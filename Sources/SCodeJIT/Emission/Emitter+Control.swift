@@ -30,6 +30,19 @@ extension Emitter {
         assembler.jcc(.b, abort)
     }
 
+    /// Takes what the jumps and calls that cost nothing by themselves cost together.
+    mutating func emitEntryGuard(_ instruction: VInstruction) {
+        usesBudget = true
+        let abort = site(.abort(.budgetExhausted), instruction)
+        if let charge = Int32(exactly: instruction.immediate) {
+            assembler.alu(.sub, .w64, Self.budget, immediate: charge)
+        } else {
+            assembler.mov(.rax, immediate: UInt64(bitPattern: instruction.immediate))
+            assembler.alu(.sub, .w64, Self.budget, .rax)
+        }
+        assembler.jcc(.b, abort)
+    }
+
     /// A backward jump and its guard in one conditional jump: budget left is the condition to jump.
     mutating func emitBudgetedJump(_ instruction: VInstruction, to target: UInt32) {
         usesBudget = true
@@ -66,7 +79,9 @@ extension Emitter {
             let right = fetch(instruction.b, .rcx)
             assembler.alu(.cmp, width, left, right)
         }
-        assembler.jcc(Condition(instruction.condition), labels[Int(instruction.target)])
+        if let condition = Condition(instruction.condition) {
+            assembler.jcc(condition, labels[Int(instruction.target)])
+        }
     }
 
     mutating func emitJumpTable(_ instruction: VInstruction) {
@@ -94,8 +109,14 @@ extension Emitter {
     /// Fetches the argument words, rdx[0…], that anybody reads.
     mutating func emitArguments() {
         if frameSize != 0 { assembler.alu(.sub, .w64, .rsp, immediate: frameSize) }
-        let live = LinearScan.live(vcode.fragment, 0, observation)
+        let live = allocation.liveness.before(0)
         for (index, register) in vcode.fragment.argumentRegisters.enumerated() where live.contains(register) {
+            if register.bank == .float {
+                let target = resultVector(register)
+                assembler.load(.double, target, Memory(.rdx, Int32(index) * 8))
+                keep(register, from: target)
+                continue
+            }
             let target = resultRegister(register)
             assembler.load(.w64, target, Memory(.rdx, Int32(index) * 8))
             keep(register, from: target)
@@ -110,7 +131,7 @@ extension Emitter {
         if makesCalls {
             saved = [.rbx, .rbp, .r12, .r13, .r14, .r15]
         } else {
-            for register in [GPR.rbx, .rbp, .r12] where allocation.locations.contains(.machine(register)) {
+            for register in [GPR.rbx, .rbp, .r12] where allocation.uses(register) {
                 saved.append(register)
             }
             if usesInstance { saved.append(Self.instance) }
@@ -171,6 +192,10 @@ extension Emitter {
             return
         }
         let size = MemoryWidth(bytes: instruction.size)
+        if instruction.a.bank == .float {
+            copyBits(instruction.a, size == .w32 ? .single : .double, to: target)
+            return
+        }
         let source = fetch(instruction.a, target)
         if instruction.flag {
             assembler.signExtend(size, to: .w64, target, source)
@@ -219,6 +244,10 @@ extension Emitter {
             switch kind {
             case .abort(let reason):
                 if reason == .budgetExhausted { assembler.zero(Self.budget) }
+                // The address is still where its guard had it.
+                if reason == .misaligned {
+                    assembler.store(.w64, contextField(SCODE_OFFSET_FAULT_ADDRESS), .rax)
+                }
                 assembler.store(.w64, contextField(SCODE_OFFSET_REASON), immediate: Int32(reason.rawValue))
                 assembler.mov(.rax, immediate: UInt64(SCODE_ABORTED.rawValue))
             case .memoryFault:
@@ -237,8 +266,12 @@ extension Emitter {
         assembler.bind(tail)
         assembler.pop(.rcx)
         assembler.store(.w64, contextField(SCODE_OFFSET_EXIT_SITE), .rcx)
-        for register in LinearScan.allocatable where allocation.locations.contains(.machine(register)) {
+        for register in LinearScan.allocatable where allocation.uses(register) {
             assembler.store(.w64, contextField(SCODE_OFFSET_MACHINE + Int(register.rawValue) * 8), register)
+        }
+        for vector in LinearScan.allocatableVectors where allocation.uses(vector) {
+            assembler.store(
+                .double, contextField(SCODE_OFFSET_MACHINE + (16 + Int(vector.rawValue)) * 8), vector)
         }
         for slot in 0..<allocation.slotCount {
             assembler.load(.w64, .rcx, slotMemory(UInt8(slot)))
@@ -246,96 +279,11 @@ extension Emitter {
         }
         emitLeave()
     }
-
-    // MARK: Calls
-
-    /// Saves, or fetches back, the registers that the instruction after a call still needs.
-    private mutating func transferHomes(_ instruction: VInstruction, isSave: Bool) {
-        let next = Int(instruction.source) + 1
-        guard next < vcode.fragment.code.instructions.count else { return }
-        let live = LinearScan.live(vcode.fragment, next, observation)
-        for register in live.registers {
-            guard case .machine(let machine) = allocation.location(register),
-                let home = allocation.homes[Int(register.number)]
-            else { continue }
-            // What a host call writes has not been written yet, and is not overwritten with what was there.
-            if instruction.operation == .callHost, instruction.flag, register == instruction.dst { continue }
-            if isSave {
-                assembler.store(.w64, slotMemory(home), machine)
-            } else {
-                assembler.load(.w64, machine, slotMemory(home))
-            }
-        }
-    }
-
-    /// Calls the fragment behind a slot of the jump table. The slot is read now: late binding.
-    mutating func emitSubCall(_ instruction: VInstruction) {
-        usesBudget = true
-        let noSlot = site(.abort(.noSuchSlot), instruction)
-        let noBudget = site(.abort(.budgetExhausted), instruction)
-        let tooDeep = site(.abort(.depthExceeded), instruction)
-        let refused = assembler.newLabel()
-        let resume = assembler.newLabel()
-        let savedInstance = slotMemory(UInt8(allocation.slotCount))
-
-        loadOperand(instruction, .rax)
-        assembler.alu(.cmp, .w64, .rax, instanceField(SCODE_OFFSET_SLOT_COUNT))
-        assembler.jcc(.ae, noSlot)
-        assembler.alu(.sub, .w64, Self.budget, immediate: 1)
-        assembler.jcc(.b, noBudget)
-        assembler.alu(.cmp, .w64, contextField(SCODE_OFFSET_DEPTH), immediate: 0)
-        assembler.jcc(.e, tooDeep)
-        assembler.load(.w64, .rcx, instanceField(SCODE_OFFSET_SLOTS))
-        assembler.load(.w64, .rcx, Memory(.rcx, index: .rax, .x8))
-        assembler.test(.w64, .rcx, .rcx)
-        assembler.jcc(.e, resume)  // nobody is there
-
-        transferHomes(instruction, isSave: true)
-        assembler.alu(.sub, .w64, contextField(SCODE_OFFSET_DEPTH), immediate: 1)
-        assembler.store(.w64, savedInstance, Self.instance)
-        assembler.mov(.w64, Self.instance, .rcx)
-        assembler.lea(.w64, .rdx, instanceField(SCODE_OFFSET_ARGUMENTS))
-        assembler.call(instanceField(SCODE_OFFSET_CODE))
-        assembler.test(.w32, .rax, .rax)
-        assembler.jcc(.e, refused)
-        emitHandUp()
-        assembler.bind(refused)
-        assembler.load(.w64, Self.instance, savedInstance)
-        assembler.alu(.add, .w64, contextField(SCODE_OFFSET_DEPTH), immediate: 1)
-        transferHomes(instruction, isSave: false)
-        assembler.bind(resume)
-    }
-
-    /// A sub-fragment accepted or was aborted: the innermost caller notes whose it was, then all return.
-    private mutating func emitHandUp() {
-        let known = assembler.newLabel()
-        assembler.alu(.cmp, .w64, contextField(SCODE_OFFSET_INSTANCE), immediate: 0)
-        assembler.jccShort(.ne, known)
-        assembler.store(.w64, contextField(SCODE_OFFSET_INSTANCE), Self.instance)
-        assembler.bind(known)
-        emitLeave()
-    }
-
-    mutating func emitHostArgument(_ instruction: VInstruction) {
-        loadOperand(instruction, .rax)
-        assembler.store(.w64, contextField(SCODE_OFFSET_HOST_ARGUMENTS + Int(instruction.target) * 8), .rax)
-    }
-
-    mutating func emitHostCall(_ instruction: VInstruction) {
-        transferHomes(instruction, isSave: true)
-        assembler.load(.w64, .rdi, instanceField(SCODE_OFFSET_HOST_FUNCTIONS))
-        let offset = Int32(truncatingIfNeeded: instruction.target) * Int32(SCODE_HOST_FUNCTION_STRIDE)
-        if offset != 0 { assembler.alu(.add, .w64, .rdi, immediate: offset) }
-        assembler.mov(.w64, .rsi, Self.context)
-        assembler.lea(.w64, .rdx, contextField(SCODE_OFFSET_HOST_ARGUMENTS))
-        assembler.call(Memory(.rdi, Int32(SCODE_OFFSET_HOST_INVOKE)))
-        transferHomes(instruction, isSave: false)
-        if instruction.flag { keep(instruction.dst, from: .rax) }
-    }
 }
 
 extension Condition {
-    init(_ condition: VCondition) {
+    /// Of a comparison of integers.
+    init?(_ condition: VCondition) {
         switch condition {
         case .equal: self = .e
         case .notEqual: self = .ne
@@ -347,6 +295,10 @@ extension Condition {
         case .lessOrEqualUnsigned: self = .be
         case .greaterUnsigned: self = .a
         case .greaterOrEqualUnsigned: self = .ae
+        case .equalOrdered, .lessOrdered, .lessOrEqualOrdered, .greaterOrdered, .greaterOrEqualOrdered,
+            .notEqualOrUnordered, .lessOrUnordered, .lessOrEqualOrUnordered, .greaterOrUnordered,
+            .greaterOrEqualOrUnordered:
+            return nil
         }
     }
 }

@@ -55,6 +55,11 @@ extension Emitter {
         assembler.load(.w64, .rax, regionField(instruction.target, SCODE_OFFSET_REGION_HOST))
     }
 
+    /// rax: simulated address -> host address, when nothing is left to check.
+    mutating func emitInsideAddress(_ instruction: VInstruction) {
+        assembler.alu(.add, .w64, .rax, regionField(instruction.target, SCODE_OFFSET_REGION_DELTA))
+    }
+
     /// rax: simulated address -> host address. One compare is the whole check: an offset that is too large,
     /// or that wrapped, is not below the number of offsets that an access of this size may have.
     mutating func emitRegionGuard(_ instruction: VInstruction) {
@@ -97,8 +102,14 @@ extension Emitter {
     }
 
     mutating func emitLoad(_ instruction: VInstruction) {
-        let target = resultRegister(instruction.dst)
         let source = Memory(.rax, Int32(truncatingIfNeeded: instruction.immediate))
+        if instruction.dst.bank == .float {
+            let target = resultVector(instruction.dst)
+            assembler.load(instruction.precision, target, source)
+            keep(instruction.dst, from: target)
+            return
+        }
+        let target = resultRegister(instruction.dst)
         let size = MemoryWidth(bytes: instruction.size)
         if instruction.flag {
             assembler.loadSigned(size, to: .w64, target, source)
@@ -109,10 +120,13 @@ extension Emitter {
     }
 
     mutating func emitStore(_ instruction: VInstruction) {
+        let target = Memory(.rax, Int32(truncatingIfNeeded: instruction.immediate))
+        if case .vector(let vector) = allocation.location(instruction.a) {
+            assembler.store(instruction.precision, target, vector)
+            return
+        }
         let value = fetch(instruction.a, .rcx)
-        assembler.store(
-            MemoryWidth(bytes: instruction.size),
-            Memory(.rax, Int32(truncatingIfNeeded: instruction.immediate)), value)
+        assembler.store(MemoryWidth(bytes: instruction.size), target, value)
     }
 
     /// The cold half of a guard: asks the runtime, and goes back with a host address in rax or aborts.
@@ -122,7 +136,13 @@ extension Emitter {
             // The hot path has already subtracted the base.
             assembler.alu(.add, .w64, .rax, regionField(instruction.target, SCODE_OFFSET_REGION_BASE))
         }
-        if instruction.flag { copy(instruction.a, to: .rdx) }
+        if instruction.flag {
+            if instruction.a.bank == .float {
+                copyBits(instruction.a, .double, to: .rdx)
+            } else {
+                copy(instruction.a, to: .rdx)
+            }
+        }
         let access = UInt64(instruction.size) | (instruction.flag ? UInt64(SCODE_ACCESS_STORE) : 0)
         assembler.mov(.rcx, immediate: access)
         let helper = slowAccess ?? assembler.newLabel()
@@ -141,9 +161,15 @@ extension Emitter {
                 UnsafeMutablePointer<scode_context>?, UnsafeMutablePointer<scode_instance>?, UInt64, UInt32,
                 UInt64
             ) -> UnsafeMutableRawPointer? = scode_resolve
+        let vectors = LinearScan.allocatableVectors.filter { allocation.uses($0) }
+        // The return address and six registers take 56 bytes; with 8 more rsp is aligned again.
+        let space = Int32((vectors.count * 8 + 15) / 16 * 16 + 8)
         assembler.bind(entry)
         for register in saved { assembler.push(register) }
-        assembler.alu(.sub, .w64, .rsp, immediate: 8)  // return address and six registers: aligned again
+        assembler.alu(.sub, .w64, .rsp, immediate: space)
+        for (index, vector) in vectors.enumerated() {
+            assembler.store(.double, Memory(.rsp, Int32(index) * 8), vector)
+        }
         assembler.mov(.w64, .r8, .rdx)
         assembler.mov(.w64, .rdx, .rax)
         assembler.mov(.w64, .rdi, Self.context)
@@ -151,7 +177,10 @@ extension Emitter {
         assembler.mov(
             .rax, immediate: UInt64(UInt(bitPattern: unsafeBitCast(resolve, to: UnsafeRawPointer.self))))
         assembler.call(.rax)
-        assembler.alu(.add, .w64, .rsp, immediate: 8)
+        for (index, vector) in vectors.enumerated() {
+            assembler.load(.double, vector, Memory(.rsp, Int32(index) * 8))
+        }
+        assembler.alu(.add, .w64, .rsp, immediate: space)
         for register in saved.reversed() { assembler.pop(register) }
         assembler.test(.w64, .rax, .rax)
         assembler.ret()

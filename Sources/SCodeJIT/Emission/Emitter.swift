@@ -36,8 +36,10 @@ struct MachineCode {
 /// abort reason, jump tables, outer entry. The outer entry comes last since only then it is known which
 /// registers have to be saved.
 ///
-/// Conventions inside: rax, rcx, rdx are scratch; r13 instance, r14 budget, r15 context; rsp is aligned to 16
-/// when the fragment has a frame.
+/// Conventions inside: rax, rcx, rdx, xmm14, xmm15 are scratch; r13 instance, r14 budget, r15 context; rsp is
+/// aligned to 16 when the fragment has a frame. The frame holds slots of SCODE registers, then the instance while
+/// a call is made, then the return addresses of local procedures, one a level. rsp does not move when those are
+/// called, so an exit from inside one is like any other.
 struct Emitter: ~Copyable {
     var assembler = Assembler()
     let vcode: VCode
@@ -57,6 +59,8 @@ struct Emitter: ~Copyable {
     var usesInstance = false
     var usesBudget = false
     let makesCalls: Bool
+    /// The slot of the return address of level 1.
+    let firstReturnSlot: Int
 
     static let context = GPR.r15
     static let budget = GPR.r14
@@ -83,22 +87,25 @@ struct Emitter: ~Copyable {
         self.observation = observation
         var calls = false
         var callsHelper = false
+        var levels = 0
         for instruction in vcode.instructions {
             switch instruction.operation {
             case .callSub, .callHost: calls = true
             case .guardPage, .guardRegion: callsHelper = true
+            case .call: levels = max(levels, vcode.fragment.procedureLevels[Int(instruction.target)])
             default: break
             }
         }
         makesCalls = calls
-        // One slot more keeps the instance across a call. With the return address, the frame is a multiple
-        // of 16 bytes.
-        let slots = allocation.slotCount + (calls ? 1 : 0)
+        firstReturnSlot = allocation.slotCount + (calls ? 1 : 0)
+        let slots = firstReturnSlot + levels
+        // With the return address of the fragment itself, the frame is a multiple of 16 bytes.
         frameSize = slots > 0 || callsHelper ? Int32((slots * 8 + 8 + 15) / 16 * 16 - 8) : 0
     }
 
     /// *Requires* VCode and an allocation of the same fragment. *Produces* machine code.
     consuming func run() throws(CompileFailure) -> MachineCode {
+        labels.reserveCapacity(vcode.labelCount)
         for _ in 0..<vcode.labelCount { labels.append(assembler.newLabel()) }
         let inner = assembler.position
         let entry = assembler.boundLabel()
@@ -131,29 +138,51 @@ struct Emitter: ~Copyable {
         case .add, .sub, .mul, .and, .or, .xor: emitBinary(instruction)
         case .shiftLeft, .shiftRight, .shiftRightArithmetic: emitShift(instruction)
         case .divideSigned, .divideUnsigned, .moduloSigned, .moduloUnsigned: emitDivision(instruction)
+        case .move where instruction.dst.bank == .float: emitFloatMove(instruction)
         case .not, .negate, .isZero, .move, .signExtend, .zeroExtend: emitUnary(instruction)
+        case .byteSwap: emitByteSwap(instruction)
+        case .countLeadingZeros, .countTrailingZeros, .populationCount: emitBitCount(instruction)
+        case .floatAdd, .floatSub, .floatMul, .floatDiv: emitFloatBinary(instruction)
+        case .floatNegate: emitFloatNegate(instruction)
+        case .floatToFloat: emitFloatToFloat(instruction)
+        case .integerToFloat: emitIntegerToFloat(instruction)
+        case .floatToInteger: emitFloatToInteger(instruction)
         case .constant: emitConstant(instruction)
         case .regionBase: emitRegionBase(instruction)
         case .address: emitAddress(instruction)
         case .provedAddress: emitProvedAddress(instruction)
+        case .insideAddress: emitInsideAddress(instruction)
+        case .guardAligned: emitAlignmentGuard(instruction)
         case .guardRegion: emitRegionGuard(instruction)
         case .guardPage: emitPageGuard(instruction)
         case .load: emitLoad(instruction)
         case .store: emitStore(instruction)
+        case .atomicAdd, .atomicAnd, .atomicOr, .atomicXor: emitAtomic(instruction)
+        case .fetchAdd, .exchange: emitExchange(instruction)
+        case .fetchAnd, .fetchOr, .fetchXor: emitFetch(instruction)
+        case .compareExchange: emitCompareExchange(instruction)
         case .guardNonZero: emitNonZeroGuard(instruction)
         case .guardTableIndex: emitTableIndexGuard(instruction)
+        case .guardEntry: emitEntryGuard(instruction)
         case .guardBudget:
             if index + 1 < vcode.instructions.count, vcode.instructions[index + 1].operation == .jump {
                 emitBudgetedJump(instruction, to: vcode.instructions[index + 1].target)
                 return 2
             }
             emitBudgetGuard(instruction)
+        case .branch where instruction.condition.isFloat: emitFloatBranch(instruction)
         case .branch: emitBranch(instruction)
         case .jump: assembler.jmp(labels[Int(instruction.target)])
         case .jumpTable: emitJumpTable(instruction)
+        case .call: emitCall(instruction)
+        case .return: assembler.jmp(returnSlot(ofProcedure: instruction.target))
+        case .trap: assembler.ud2()
         case .label: assembler.bind(labels[Int(instruction.target)])
         case .accept: emitAccept(instruction)
         case .refuse: emitRefuse(instruction)
+        case .abort:
+            let abort = site(.abort(.policy), instruction)
+            assembler.jmp(abort)
         case .callSub: emitSubCall(instruction)
         case .hostArgument: emitHostArgument(instruction)
         case .callHost: emitHostCall(instruction)
@@ -165,14 +194,20 @@ struct Emitter: ~Copyable {
 
     func slotMemory(_ slot: UInt8) -> Memory { Memory(.rsp, Int32(slot) * 8) }
 
-    /// The machine register that holds a value, fetching it from the frame into `scratch` if it is there.
+    /// Where the return address of a local procedure is kept: no two procedures of a level are active at once.
+    func returnSlot(ofProcedure procedure: UInt32) -> Memory {
+        let level = vcode.fragment.procedureLevels[Int(procedure)]
+        return Memory(.rsp, Int32(firstReturnSlot + level - 1) * 8)
+    }
+
+    /// The machine register that holds an integer, fetching it from the frame into `scratch` if it is there.
     mutating func fetch(_ register: Register, _ scratch: GPR) -> GPR {
         switch allocation.location(register) {
         case .machine(let machine): return machine
         case .slot(let slot):
             assembler.load(.w64, scratch, slotMemory(slot))
             return scratch
-        case .nowhere: return scratch  // never read: the verifier has seen every path
+        case .nowhere, .vector: return scratch  // never read: the verifier has seen every path
         }
     }
 
@@ -181,7 +216,7 @@ struct Emitter: ~Copyable {
         switch allocation.location(register) {
         case .machine(let source): if source != machine { assembler.mov(width, machine, source) }
         case .slot(let slot): assembler.load(width == .w64 ? .w64 : .w32, machine, slotMemory(slot))
-        case .nowhere: break
+        case .nowhere, .vector: break
         }
     }
 
@@ -196,7 +231,7 @@ struct Emitter: ~Copyable {
         switch allocation.location(register) {
         case .machine(let own): if own != machine { assembler.mov(.w64, own, machine) }
         case .slot(let slot): assembler.store(.w64, slotMemory(slot), machine)
-        case .nowhere: break
+        case .nowhere, .vector: break
         }
     }
 

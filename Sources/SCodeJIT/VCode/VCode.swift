@@ -8,6 +8,19 @@ enum VOperation: UInt8, BitwiseCopyable {
     case divideSigned, divideUnsigned, moduloSigned, moduloUnsigned
     // dst := op a
     case not, negate, isZero, move
+    /// dst := the low `size` bytes of a in reverse order
+    case byteSwap
+    case countLeadingZeros, countTrailingZeros, populationCount
+    // Floating-point numbers, of 64 bits or 32 as `isWide` says. dst := a op b
+    case floatAdd, floatSub, floatMul, floatDiv
+    /// dst := a with the other sign
+    case floatNegate
+    /// dst := a, of the other width
+    case floatToFloat
+    /// dst := the integer a of `size` bytes, signed as `flag` says
+    case integerToFloat
+    /// dst := a truncated, as an integer of `size` bytes, signed as `flag` says; saturates, and a NaN is zero
+    case floatToInteger
     /// dst := low `size` bytes of a, sign- or zero-extended to the width.
     case signExtend, zeroExtend
     /// dst := immediate
@@ -18,6 +31,10 @@ enum VOperation: UInt8, BitwiseCopyable {
     case address
     /// address := host address of region `target`; the access that follows adds `immediate`. Proved inside.
     case provedAddress
+    /// address := host address of the address, which is proved to lie in region `target`.
+    case insideAddress
+    /// Guard: the address is a multiple of `size`.
+    case guardAligned
     /// Guard: `size` bytes at the address lie in region `target`, or wherever else the instance has them;
     /// address := their host address. `a` is the register that a store is about to store.
     case guardRegion
@@ -27,23 +44,39 @@ enum VOperation: UInt8, BitwiseCopyable {
     case load
     /// `size` bytes at address + immediate := a
     case store
+    // `size` bytes at address + immediate are read, changed and written at once.
+    case atomicAdd, atomicAnd, atomicOr, atomicXor
+    /// dst := what was there; the operand is a, which is dst too
+    case fetchAdd, fetchAnd, fetchOr, fetchXor, exchange
+    /// The same; what is written is b, when a was there
+    case compareExchange
     /// Guard: a is not zero.
     case guardNonZero
     /// Guard: a is below the immediate, or the index is no entry of the table.
     case guardTableIndex
-    /// Guard: the budget is not used up; takes one of it. Stands before each backward jump.
+    /// Guard: the budget is not used up; takes one of it. Stands before each backward jump and call that costs.
     case guardBudget
+    /// Guard: the budget is at least the immediate; takes that. Stands at the entry.
+    case guardEntry
     /// if a op b goto label `target`
     case branch
     /// goto label `target`
     case jump
     /// goto entry a of table `target`
     case jumpTable
+    /// Runs procedure `target`, whose return address goes to its level; then goes on behind.
+    case call
+    /// Goes on behind the call of procedure `target`, in which it stands.
+    case `return`
+    /// Where no path leads: behind the call of a procedure that does not return.
+    case trap
     /// The place of label `target`.
     case label
     /// Leaves with value a or the immediate.
     case accept
     case refuse
+    /// Aborts: the acceptor's own code refused to go on.
+    case abort
     /// Calls the fragment in slot a or the immediate; falls through when that refuses.
     case callSub
     /// Host argument word `target` := a or the immediate.
@@ -53,10 +86,18 @@ enum VOperation: UInt8, BitwiseCopyable {
 }
 
 /// How a branch compares. `branch` alone uses it.
+///
+/// Floating-point numbers may be unordered, when one is a NaN: "ordered" conditions are then false, "or
+/// unordered" ones true. The inverse of the one kind is of the other.
 enum VCondition: UInt8, BitwiseCopyable {
     case equal, notEqual
     case lessSigned, lessOrEqualSigned, greaterSigned, greaterOrEqualSigned
     case lessUnsigned, lessOrEqualUnsigned, greaterUnsigned, greaterOrEqualUnsigned
+    case equalOrdered, lessOrdered, lessOrEqualOrdered, greaterOrdered, greaterOrEqualOrdered
+    case notEqualOrUnordered, lessOrUnordered, lessOrEqualOrUnordered, greaterOrUnordered
+    case greaterOrEqualOrUnordered
+
+    var isFloat: Bool { rawValue >= VCondition.equalOrdered.rawValue }
 
     var inverted: VCondition {
         switch self {
@@ -70,6 +111,16 @@ enum VCondition: UInt8, BitwiseCopyable {
         case .lessOrEqualUnsigned: .greaterUnsigned
         case .greaterUnsigned: .lessOrEqualUnsigned
         case .greaterOrEqualUnsigned: .lessUnsigned
+        case .equalOrdered: .notEqualOrUnordered
+        case .lessOrdered: .greaterOrEqualOrUnordered
+        case .lessOrEqualOrdered: .greaterOrUnordered
+        case .greaterOrdered: .lessOrEqualOrUnordered
+        case .greaterOrEqualOrdered: .lessOrUnordered
+        case .notEqualOrUnordered: .equalOrdered
+        case .lessOrUnordered: .greaterOrEqualOrdered
+        case .lessOrEqualOrUnordered: .greaterOrdered
+        case .greaterOrUnordered: .lessOrEqualOrdered
+        case .greaterOrEqualOrUnordered: .lessOrdered
         }
     }
 }
@@ -83,15 +134,16 @@ struct VInstruction: BitwiseCopyable {
     var isWide = true
     /// Whether the last source is `immediate` rather than `b` (of accept, callSub, hostArgument: `a`).
     var hasImmediate = false
-    /// Of `load`: sign-extend. Of a guard: the access is a store.
+    /// Of `load` and of conversions to and from integers: signed. Of a guard: the access is a store. Of
+    /// `callHost`: there is a result.
     var flag = false
-    /// Bytes, of extensions and memory operations.
+    /// Bytes, of extensions, memory operations and integers that are converted.
     var size: UInt8 = 8
     var condition: VCondition = .equal
     var dst = Register(0)
     var a = Register(0)
     var b = Register(0)
-    /// Label, table, region, host function or argument number.
+    /// Label, table, region, procedure, host function or argument number.
     var target: UInt32 = 0
     /// The SCODE instruction that this one serves: what an abort reports.
     var source: UInt32
@@ -107,11 +159,15 @@ struct VInstruction: BitwiseCopyable {
 struct VCode {
     let fragment: VerifiedFragment
     var instructions: [VInstruction] = []
-    /// Labels 0 ..< fragment.code.labels.count are the fragment's; the rest lowering has made.
+    /// Labels 0 ..< fragment.code.labels.count are the fragment's; one for each procedure's entry follows; the
+    /// rest lowering has made.
     var labelCount: Int
 
     init(_ fragment: VerifiedFragment) {
         self.fragment = fragment
-        labelCount = fragment.code.labels.count
+        labelCount = fragment.code.labels.count + fragment.code.procedures.count
     }
+
+    /// The label at a procedure's entry.
+    func label(ofProcedure procedure: UInt32) -> Int { fragment.code.labels.count + Int(procedure) }
 }

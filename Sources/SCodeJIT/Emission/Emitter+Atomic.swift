@@ -1,0 +1,72 @@
+import CSCodeRuntime
+import SCodeIR
+import X86Assembler
+
+/// Operations that read, change and write memory at once. rax holds the host address, which is as aligned as the
+/// simulated one.
+extension Emitter {
+    /// The simulated address is in rax; it is what an abort reports.
+    mutating func emitAlignmentGuard(_ instruction: VInstruction) {
+        let abort = site(.abort(.misaligned), instruction)
+        assembler.mov(.w32, .rcx, .rax)
+        assembler.alu(.and, .w32, .rcx, immediate: Int32(instruction.size) - 1)
+        assembler.jcc(.ne, abort)
+    }
+
+    private func place(_ instruction: VInstruction, _ base: GPR) -> Memory {
+        Memory(base, Int32(truncatingIfNeeded: instruction.immediate))
+    }
+
+    private static func alu(_ operation: VOperation) -> ALU {
+        switch operation {
+        case .atomicAnd, .fetchAnd: .and
+        case .atomicOr, .fetchOr: .or
+        case .atomicXor, .fetchXor: .xor
+        default: .add
+        }
+    }
+
+    mutating func emitAtomic(_ instruction: VInstruction) {
+        let operand = fetch(instruction.a, .rcx)
+        assembler.locked(
+            Self.alu(instruction.operation), instruction.width, place(instruction, .rax), operand)
+    }
+
+    /// The operand's register gets what was in memory.
+    mutating func emitExchange(_ instruction: VInstruction) {
+        copy(instruction.a, to: .rcx)
+        if instruction.operation == .exchange {
+            assembler.xchg(instruction.width, place(instruction, .rax), .rcx)
+        } else {
+            assembler.lockedXadd(instruction.width, place(instruction, .rax), .rcx)
+        }
+        keep(instruction.dst, from: GPR.rcx)
+    }
+
+    /// Tries until nobody has written in between.
+    mutating func emitFetch(_ instruction: VInstruction) {
+        let width = instruction.width
+        let operation = Self.alu(instruction.operation)
+        assembler.lea(.w64, .rdx, place(instruction, .rax))
+        assembler.load(width == .w64 ? .w64 : .w32, .rax, Memory(.rdx))
+        let again = assembler.boundLabel()
+        assembler.mov(width, .rcx, .rax)
+        if case .slot(let slot) = allocation.location(instruction.a) {
+            assembler.alu(operation, width, .rcx, slotMemory(slot))
+        } else {
+            assembler.alu(operation, width, .rcx, fetch(instruction.a, .rcx))
+        }
+        assembler.lockedCmpxchg(width, Memory(.rdx), .rcx)
+        assembler.jcc(.ne, again)
+        keep(instruction.dst, from: GPR.rax)
+    }
+
+    mutating func emitCompareExchange(_ instruction: VInstruction) {
+        assembler.lea(.w64, .rdx, place(instruction, .rax))
+        // Cut to the width here: when the processor stores, it leaves rax as it was.
+        copy(instruction.a, to: .rax, instruction.width)
+        let new = fetch(instruction.b, .rcx)
+        assembler.lockedCmpxchg(instruction.width, Memory(.rdx), new)
+        keep(instruction.dst, from: GPR.rax)
+    }
+}

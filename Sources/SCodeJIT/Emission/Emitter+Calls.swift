@@ -1,0 +1,102 @@
+import CSCodeRuntime
+import SCodeIR
+import X86Assembler
+
+/// Calls of local procedures, of sub-fragments and of the host.
+extension Emitter {
+    /// No procedure calls itself, so its return address has a place of its own.
+    mutating func emitCall(_ instruction: VInstruction) {
+        let back = assembler.newLabel()
+        assembler.lea(.rax, back)
+        assembler.store(.w64, returnSlot(ofProcedure: instruction.target), .rax)
+        assembler.jmp(labels[vcode.label(ofProcedure: instruction.target)])
+        assembler.bind(back)
+    }
+
+    /// Saves, or fetches back, the registers that are still needed after a call.
+    private mutating func transferHomes(_ instruction: VInstruction, isSave: Bool) {
+        for register in allocation.liveness.after(Int(instruction.source)).registers {
+            guard let home = allocation.homes[Int(register.number)] else { continue }
+            // What a host call writes has not been written yet, and is not overwritten with what was there.
+            if instruction.operation == .callHost, instruction.flag, register == instruction.dst { continue }
+            switch allocation.location(register) {
+            case .machine(let machine) where isSave: assembler.store(.w64, slotMemory(home), machine)
+            case .machine(let machine): assembler.load(.w64, machine, slotMemory(home))
+            case .vector(let vector) where isSave: assembler.store(.double, slotMemory(home), vector)
+            case .vector(let vector): assembler.load(.double, vector, slotMemory(home))
+            case .nowhere, .slot: break
+            }
+        }
+    }
+
+    /// Calls the fragment behind a slot of the jump table. The slot is read now: late binding.
+    mutating func emitSubCall(_ instruction: VInstruction) {
+        usesBudget = true
+        let noSlot = site(.abort(.noSuchSlot), instruction)
+        let noBudget = site(.abort(.budgetExhausted), instruction)
+        let tooDeep = site(.abort(.depthExceeded), instruction)
+        let refused = assembler.newLabel()
+        let resume = assembler.newLabel()
+        let savedInstance = slotMemory(UInt8(allocation.slotCount))
+
+        loadOperand(instruction, .rax)
+        assembler.alu(.cmp, .w64, .rax, instanceField(SCODE_OFFSET_SLOT_COUNT))
+        assembler.jcc(.ae, noSlot)
+        assembler.alu(.sub, .w64, Self.budget, immediate: 1)
+        assembler.jcc(.b, noBudget)
+        assembler.alu(.cmp, .w64, contextField(SCODE_OFFSET_DEPTH), immediate: 0)
+        assembler.jcc(.e, tooDeep)
+        assembler.load(.w64, .rcx, instanceField(SCODE_OFFSET_SLOTS))
+        assembler.load(.w64, .rcx, Memory(.rcx, index: .rax, .x8))
+        assembler.test(.w64, .rcx, .rcx)
+        assembler.jcc(.e, resume)  // nobody is there
+
+        transferHomes(instruction, isSave: true)
+        assembler.alu(.sub, .w64, contextField(SCODE_OFFSET_DEPTH), immediate: 1)
+        assembler.store(.w64, savedInstance, Self.instance)
+        assembler.mov(.w64, Self.instance, .rcx)
+        assembler.lea(.w64, .rdx, instanceField(SCODE_OFFSET_ARGUMENTS))
+        assembler.call(instanceField(SCODE_OFFSET_CODE))
+        assembler.test(.w32, .rax, .rax)
+        assembler.jcc(.e, refused)
+        emitHandUp()
+        assembler.bind(refused)
+        assembler.load(.w64, Self.instance, savedInstance)
+        assembler.alu(.add, .w64, contextField(SCODE_OFFSET_DEPTH), immediate: 1)
+        transferHomes(instruction, isSave: false)
+        assembler.bind(resume)
+    }
+
+    /// A sub-fragment accepted or was aborted: the innermost caller notes whose it was, then all return.
+    private mutating func emitHandUp() {
+        let known = assembler.newLabel()
+        assembler.alu(.cmp, .w64, contextField(SCODE_OFFSET_INSTANCE), immediate: 0)
+        assembler.jccShort(.ne, known)
+        assembler.store(.w64, contextField(SCODE_OFFSET_INSTANCE), Self.instance)
+        assembler.bind(known)
+        emitLeave()
+    }
+
+    mutating func emitHostArgument(_ instruction: VInstruction) {
+        loadOperand(instruction, .rax)
+        assembler.store(.w64, contextField(SCODE_OFFSET_HOST_ARGUMENTS + Int(instruction.target) * 8), .rax)
+    }
+
+    mutating func emitHostCall(_ instruction: VInstruction) {
+        transferHomes(instruction, isSave: true)
+        assembler.load(.w64, .rdi, instanceField(SCODE_OFFSET_HOST_FUNCTIONS))
+        let offset = Int32(truncatingIfNeeded: instruction.target) * Int32(SCODE_HOST_FUNCTION_STRIDE)
+        if offset != 0 { assembler.alu(.add, .w64, .rdi, immediate: offset) }
+        assembler.mov(.w64, .rsi, Self.context)
+        assembler.lea(.w64, .rdx, contextField(SCODE_OFFSET_HOST_ARGUMENTS))
+        assembler.call(Memory(.rdi, Int32(SCODE_OFFSET_HOST_INVOKE)))
+        transferHomes(instruction, isSave: false)
+        guard instruction.flag else { return }
+        if instruction.dst.bank == .float {
+            assembler.mov(.w64, Self.vectorScratch, .rax)
+            keep(instruction.dst, from: Self.vectorScratch)
+        } else {
+            keep(instruction.dst, from: GPR.rax)
+        }
+    }
+}

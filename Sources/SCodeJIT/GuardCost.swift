@@ -1,0 +1,13 @@
+/// Machine instructions that a guard adds on the path that it lets pass, beside the access, jump or division itself.
+/// `GuardCostTests` counts them in compiled code.
+public enum GuardCost {
+    /// Bounds of a region: subtract, compare, branch; the addition is there when the access is proved, too.
+    public static let region = 3
+    /// Page and TLB: last byte, page, index, comparison, branch.
+    public static let page = 8
+    public static let divisor = 2
+    public static let index = 2
+    public static let alignment = 2
+    /// Of a backward jump: the branch around it and the subtraction.
+    public static let budget = 2
+}

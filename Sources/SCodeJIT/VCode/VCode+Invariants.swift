@@ -1,0 +1,126 @@
+import SCodeIR
+
+/// Which bank each register of a VCode instruction must be of; nil: it has no such register, or either will do.
+private struct OperandBanks {
+    var dst: RegisterBank?
+    var a: RegisterBank?
+    var b: RegisterBank?
+}
+
+extension VCode {
+    /// What holds between any two stages of the compiler. The first rule that is broken, in words; nil when none
+    /// is. Debug builds ask after every stage.
+    ///
+    /// - Labels are placed once, and those that are used are placed.
+    /// - Registers are of the bank that the operation works on.
+    /// - Indices name something.
+    /// - A load, store or atomic operation stands right behind what made `address` a host address: a guard, or
+    ///   what the verifier's proof allows in its place.
+    func firstProblem() -> String? {
+        var places = [Int](repeating: 0, count: labelCount)
+        for instruction in instructions where instruction.operation == .label {
+            guard Int(instruction.target) < labelCount else { return "no label L\(instruction.target)" }
+            places[Int(instruction.target)] += 1
+        }
+        if let label = places.firstIndex(where: { $0 > 1 }) { return "label L\(label) is placed twice" }
+        var previous: VOperation?
+        for instruction in instructions {
+            if instruction.operation.isAccess, previous?.makesHostAddress != true {
+                return "'\(instruction)': nothing guards the access"
+            }
+            previous = instruction.operation
+            if let problem = problem(instruction, places) { return "'\(instruction)': \(problem)" }
+        }
+        return nil
+    }
+
+    private func problem(_ instruction: VInstruction, _ places: [Int]) -> String? {
+        let banks = instruction.banks
+        if let bank = banks.dst, instruction.dst.bank != bank {
+            return "\(instruction.dst.name) is of the wrong bank"
+        }
+        if let bank = banks.a, instruction.a.bank != bank {
+            return "\(instruction.a.name) is of the wrong bank"
+        }
+        if let bank = banks.b, instruction.b.bank != bank {
+            return "\(instruction.b.name) is of the wrong bank"
+        }
+        let target = Int(instruction.target)
+        switch instruction.operation {
+        case .branch, .jump: return isPlaced(target, places) ? nil : "L\(target) is not placed"
+        case .jumpTable:
+            guard fragment.code.tables.indices.contains(target) else { return "there is no such table" }
+            let missing = fragment.code.tables[target].labels.first { !isPlaced(Int($0), places) }
+            return missing.map { "L\($0) is not placed" }
+        case .call:
+            guard fragment.code.procedures.indices.contains(target) else {
+                return "there is no such procedure"
+            }
+            return isPlaced(label(ofProcedure: instruction.target), places) ? nil : "its entry is not placed"
+        case .return:
+            return fragment.code.procedures.indices.contains(target) ? nil : "there is no such procedure"
+        case .regionBase, .provedAddress, .insideAddress, .guardRegion:
+            return fragment.regions.indices.contains(target) ? nil : "there is no such region"
+        default: return nil
+        }
+    }
+
+    private func isPlaced(_ label: Int, _ places: [Int]) -> Bool {
+        places.indices.contains(label) && places[label] == 1
+    }
+}
+
+extension VOperation {
+    /// Whether it touches memory of the fragment.
+    fileprivate var isAccess: Bool {
+        switch self {
+        case .load, .store, .atomicAdd, .atomicAnd, .atomicOr, .atomicXor, .fetchAdd, .fetchAnd, .fetchOr,
+            .fetchXor,
+            .exchange, .compareExchange:
+            true
+        default: false
+        }
+    }
+
+    fileprivate var makesHostAddress: Bool {
+        switch self {
+        case .provedAddress, .insideAddress, .guardRegion, .guardPage: true
+        default: false
+        }
+    }
+}
+
+extension VInstruction {
+    fileprivate var banks: OperandBanks {
+        switch operation {
+        case .add, .sub, .mul, .and, .or, .xor, .shiftLeft, .shiftRight, .shiftRightArithmetic, .divideSigned,
+            .divideUnsigned, .moduloSigned, .moduloUnsigned:
+            OperandBanks(dst: .integer, a: .integer, b: hasImmediate ? nil : .integer)
+        case .not, .negate, .isZero, .signExtend, .zeroExtend, .byteSwap, .countLeadingZeros,
+            .countTrailingZeros,
+            .populationCount, .fetchAdd, .fetchAnd, .fetchOr, .fetchXor, .exchange:
+            OperandBanks(dst: .integer, a: .integer)
+        case .compareExchange: OperandBanks(dst: .integer, a: .integer, b: .integer)
+        case .floatAdd, .floatSub, .floatMul, .floatDiv: OperandBanks(dst: .float, a: .float, b: .float)
+        case .floatNegate, .floatToFloat: OperandBanks(dst: .float, a: .float)
+        case .integerToFloat: OperandBanks(dst: .float, a: .integer)
+        case .floatToInteger: OperandBanks(dst: .integer, a: .float)
+        case .move: OperandBanks(dst: a.bank)
+        case .regionBase: OperandBanks(dst: .integer)
+        case .address: OperandBanks(a: .integer, b: hasImmediate ? nil : .integer)
+        case .atomicAdd, .atomicAnd, .atomicOr, .atomicXor, .jumpTable, .guardTableIndex:
+            OperandBanks(a: .integer)
+        case .guardNonZero: OperandBanks(a: hasImmediate ? nil : .integer)
+        case .branch:
+            condition.isFloat
+                ? OperandBanks(a: .float, b: .float)
+                : OperandBanks(a: .integer, b: hasImmediate ? nil : .integer)
+        case .constant, .provedAddress, .insideAddress, .guardAligned, .guardRegion, .guardPage, .load,
+            .store,
+            .guardBudget, .guardEntry, .jump, .call, .return, .trap, .label, .accept, .refuse, .abort,
+            .callSub,
+            .hostArgument, .callHost:
+            OperandBanks()
+        }
+    }
+}

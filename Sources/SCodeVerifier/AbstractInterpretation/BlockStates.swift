@@ -1,0 +1,109 @@
+import SCodeIR
+
+/// What is known of the live registers at the start of each block. Only registers that are still to be read are kept,
+/// so that the memory and the work of a join are what the program needs and not what it could.
+struct BlockStates: ~Copyable {
+    /// The most values kept, 64 bytes each. Blocks beyond that know nothing, which is always true.
+    static let limit = 1 << 20
+
+    /// What a block has.
+    private enum Place {
+        static let none: Int32 = -1
+        /// Reached, but nothing is known.
+        static let top: Int32 = -2
+    }
+
+    private var storage: UnsafeMutablePointer<AbstractValue>
+    private var capacity: Int
+    private var count = 0
+    /// Per block: where its values begin.
+    private var places: [Int32]
+    /// Per block: the integer registers whose values are kept, as bits.
+    let kept: [UInt32]
+
+    init(live: [RegisterSet]) {
+        kept = live.map { UInt32(truncatingIfNeeded: $0.rawValue) }
+        places = Array(repeating: Place.none, count: live.count)
+        capacity = min(Self.limit, max(64, kept.reduce(0) { $0 + $1.nonzeroBitCount }))
+        storage = .allocate(capacity: capacity)
+    }
+
+    deinit { storage.deallocate() }
+
+    @inline(__always) func isReached(_ block: Int) -> Bool { places[block] != Place.none }
+
+    /// Says that the block can be reached with anything in its registers.
+    mutating func forget(_ block: Int) { places[block] = Place.top }
+
+    /// Fills in the kept registers; the others are left as they are.
+    func load(_ block: Int, into values: RegisterValues) {
+        var mask = kept[block]
+        let place = places[block]
+        var next = storage + max(0, Int(place))
+        while mask != 0 {
+            let register = mask.trailingZeroBitCount
+            values.base[register] = place >= 0 ? next.pointee : .top
+            next += 1
+            mask &= mask - 1
+        }
+    }
+
+    /// The value of one register at the start of a block that keeps it.
+    func value(_ register: Int, at block: Int) -> AbstractValue {
+        let place = places[block]
+        guard place >= 0 else { return .top }
+        let below = kept[block] & ((1 << UInt32(register)) - 1)
+        return storage[Int(place) + below.nonzeroBitCount]
+    }
+
+    /// The first state of a block.
+    mutating func set(_ block: Int, from values: RegisterValues) {
+        var mask = kept[block]
+        let needed = mask.nonzeroBitCount
+        if count + needed > capacity {
+            guard count + needed <= Self.limit else { return forget(block) }
+            grow(count + needed)
+        }
+        places[block] = Int32(count)
+        var next = storage + count
+        while mask != 0 {
+            next.initialize(to: values.base[mask.trailingZeroBitCount])
+            next += 1
+            mask &= mask - 1
+        }
+        count += needed
+    }
+
+    /// Takes in another state of a block that has one. Returns whether anything was lost.
+    @inline(__always)
+    mutating func join(
+        _ block: Int, _ values: RegisterValues,
+        widening: (_ register: Int, _ old: AbstractValue, _ joined: AbstractValue) -> AbstractValue
+    ) -> Bool {
+        let place = places[block]
+        guard place >= 0 else { return false }
+        var mask = kept[block]
+        var next = storage + Int(place)
+        var changed = false
+        while mask != 0 {
+            let register = mask.trailingZeroBitCount
+            if !next.pointee.includes(values.base[register]) {
+                let joined = next.pointee.joined(values.base[register])
+                next.pointee = widening(register, next.pointee, joined)
+                changed = true
+            }
+            next += 1
+            mask &= mask - 1
+        }
+        return changed
+    }
+
+    private mutating func grow(_ needed: Int) {
+        let larger = min(Self.limit, max(needed, 2 * capacity))
+        let new = UnsafeMutablePointer<AbstractValue>.allocate(capacity: larger)
+        new.moveInitialize(from: storage, count: count)
+        storage.deallocate()
+        storage = new
+        capacity = larger
+    }
+}

@@ -1,0 +1,64 @@
+/// How two numbers can compare.
+enum Relation: BitwiseCopyable {
+    case less, lessOrEqual, greater, greaterOrEqual, equal, notEqual
+
+    var inverted: Relation {
+        switch self {
+        case .less: .greaterOrEqual
+        case .lessOrEqual: .greater
+        case .greater: .lessOrEqual
+        case .greaterOrEqual: .less
+        case .equal: .notEqual
+        case .notEqual: .equal
+        }
+    }
+}
+
+extension Numeric {
+    /// Leaves in both the members for which the relation can hold. False: it holds for none.
+    static func assume(
+        _ left: inout Numeric, _ relation: Relation, _ right: inout Numeric, signed: Bool
+    ) -> Bool {
+        switch relation {
+        case .equal:
+            guard let both = left.intersection(right) else { return false }
+            left = both
+            right = both
+            return true
+        case .notEqual:
+            if right.isConstant, !left.exclude(right.umin) { return false }
+            if left.isConstant, !right.exclude(left.umin) { return false }
+            return true
+        case .less: return assumeBelow(&left, &right, strictly: true, signed)
+        case .lessOrEqual: return assumeBelow(&left, &right, strictly: false, signed)
+        case .greater: return assumeBelow(&right, &left, strictly: true, signed)
+        case .greaterOrEqual: return assumeBelow(&right, &left, strictly: false, signed)
+        }
+    }
+
+    private static func assumeBelow(
+        _ low: inout Numeric, _ high: inout Numeric, strictly: Bool, _ signed: Bool
+    ) -> Bool {
+        if signed {
+            if strictly, high.smax == .min || low.smin == .max { return false }
+            low.smax = min(low.smax, strictly ? high.smax - 1 : high.smax)
+            high.smin = max(high.smin, strictly ? low.smin + 1 : low.smin)
+        } else {
+            if strictly, high.umax == .min || low.umin == .max { return false }
+            low.umax = min(low.umax, strictly ? high.umax - 1 : high.umax)
+            high.umin = max(high.umin, strictly ? low.umin + 1 : low.umin)
+        }
+        return low.reduce() && high.reduce()
+    }
+
+    /// Takes a number out, where it is an end of an interval. False: it was the only one.
+    private mutating func exclude(_ value: Word) -> Bool {
+        if isConstant { return umin != value }
+        if umin == value { umin += 1 }
+        if umax == value { umax -= 1 }
+        let signed = Signed(truncatingIfNeeded: value)
+        if smin == signed, smin < smax { smin += 1 }
+        if smax == signed, smin < smax { smax -= 1 }
+        return reduce()
+    }
+}

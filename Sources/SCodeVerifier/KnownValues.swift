@@ -1,0 +1,68 @@
+import SCodeIR
+
+/// What the verifier knows of every value of a fragment, kept for people to read and for tests to check.
+public final class KnownValues: Sendable {
+    // Never changed after it was made.
+    nonisolated(unsafe) private let states: BlockStates
+
+    init(_ states: consuming BlockStates) { self.states = states }
+
+    /// Whether an execution can come to a block.
+    func isReached(_ block: Int) -> Bool { states.isReached(block) }
+
+    func load(_ block: Int, into values: RegisterValues) { states.load(block, into: values) }
+}
+
+/// Walks along with an execution, instruction by instruction, and says what must hold.
+public final class KnownValuesCursor {
+    private let fragment: VerifiedFragment
+    private let known: KnownValues
+    private let values: RegisterValues
+    /// The instruction before which `values` holds.
+    private var place = -1
+
+    /// Nil when the verifier was not asked to keep what it knows.
+    public init?(_ fragment: VerifiedFragment) {
+        guard let known = fragment.knownValues else { return nil }
+        self.fragment = fragment
+        self.known = known
+        values = RegisterValues(base: .allocate(capacity: Register.bankSize))
+        values.base.initialize(repeating: .top, count: Register.bankSize)
+    }
+
+    deinit { values.base.deallocate() }
+
+    /// Moves to an instruction. False: the verifier has proved that no execution comes here.
+    public func move(to index: Int) -> Bool {
+        let block = Int(fragment.flow.blockOfInstruction[index])
+        let start = Int(fragment.flow.blocks[block].start)
+        guard known.isReached(block) else { return false }
+        if index == start || place < start || place > index {
+            known.load(block, into: values)
+            place = start
+        }
+        while place < index {
+            values.step(fragment.code.instructions[place], fragment.code, fragment.macros)
+            place += 1
+        }
+        return true
+    }
+
+    /// The integer registers of which something is claimed here: those that are still to be read.
+    public var claimed: RegisterSet {
+        fragment.liveBefore[place].intersection(fragment.initialised[place]).intersection(.integers)
+    }
+
+    /// Whether the register may hold the value, where the regions lie at these addresses.
+    public func allows(_ register: Register, _ value: UInt64, base: (Int) -> UInt64) -> Bool {
+        values[register].contains(value, base: base)
+    }
+
+    /// What is known of the register, for people.
+    public func text(_ register: Register) -> String { values[register].text(fragment.regions) }
+
+    /// What is known of the address of the access at this place, for people.
+    public var addressText: String {
+        values.address(of: fragment.code.instructions[place]).text(fragment.regions)
+    }
+}
