@@ -67,4 +67,5 @@ let benchmarks: @Sendable () -> Void = {
     Benchmark("compile 3,802 verified instructions", configuration: .init(scalingFactor: .one)) { benchmark in
         for _ in benchmark.scaledIterations { blackHole(try? NativeCode.compile(long.program.fragments[0])) }
     }
+    verifierBenchmarks()
 }
