@@ -39,7 +39,10 @@ final class FactChecker {
     func check(_ index: Int, registers: [UInt64]) {
         guard violation == nil else { return }
         guard cursor.move(to: index) else { return report(index, "was said to be out of reach") }
-        for register in cursor.claimed.registers {
+        var claimed = cursor.claimed.rawValue
+        while claimed != 0 {
+            let register = Register(claimed.trailingZeroBitCount)
+            claimed &= claimed - 1
             let value = registers[Int(register.number)]
             if !cursor.allows(register, value, base: memory.base(ofRegion:)) {
                 report(index, "\(register.name) = \(value), said to be \(cursor.text(register))")

@@ -6,7 +6,7 @@ import Testing
 /// The interpreter holds every claim of the verifier, at each instruction, against what happens.
 @Suite struct SoundnessTests {
     static let programs =
-        Int(ProcessInfo.processInfo.environment["SCODE_SOUNDNESS_PROGRAMS"] ?? "") ?? 4_000
+        Int(ProcessInfo.processInfo.environment["SCODE_SOUNDNESS_PROGRAMS"] ?? "") ?? 2_000
     static let firstSeed = UInt64(ProcessInfo.processInfo.environment["SCODE_SOUNDNESS_SEED"] ?? "") ?? 1
 
     private struct Statistics {

@@ -2,10 +2,9 @@
 // precise, and fast abstract interpretation with tristate numbers" (CGO 2022), for sums and differences.
 
 extension Numeric {
-    private static var width: Word { Word(truncatingIfNeeded: Word.bitWidth) }
+    @inlinable static var width: Word { Word(truncatingIfNeeded: Word.bitWidth) }
 
-    @inline(__always)
-    func adding(_ other: Numeric) -> Numeric {
+    @inlinable func adding(_ other: Numeric) -> Numeric {
         var result = Numeric.top
         let (low, lowWraps) = umin.addingReportingOverflow(other.umin)
         let (high, highWraps) = umax.addingReportingOverflow(other.umax)
@@ -21,8 +20,7 @@ extension Numeric {
         return result.reduced()
     }
 
-    @inline(__always)
-    func subtracting(_ other: Numeric) -> Numeric {
+    @inlinable func subtracting(_ other: Numeric) -> Numeric {
         var result = Numeric.top
         let (low, lowWraps) = umin.subtractingReportingOverflow(other.umax)
         let (high, highWraps) = umax.subtractingReportingOverflow(other.umin)
@@ -37,7 +35,7 @@ extension Numeric {
         return result.reduced()
     }
 
-    func multiplied(by other: Numeric) -> Numeric {
+    @inlinable func multiplied(by other: Numeric) -> Numeric {
         if isConstant, other.isConstant { return Numeric(constant: umin &* other.umin) }
         var result = Numeric.top
         let (high, wraps) = umax.multipliedReportingOverflow(by: other.umax)
@@ -50,7 +48,7 @@ extension Numeric {
     }
 
     /// Least and most of the four products of the ends, when none overflows.
-    private func signedProducts(_ other: Numeric) -> (Signed, Signed)? {
+    @inlinable func signedProducts(_ other: Numeric) -> (Signed, Signed)? {
         let (a, aWraps) = smin.multipliedReportingOverflow(by: other.smin)
         let (b, bWraps) = smin.multipliedReportingOverflow(by: other.smax)
         let (c, cWraps) = smax.multipliedReportingOverflow(by: other.smin)
@@ -61,14 +59,14 @@ extension Numeric {
 
     // MARK: Division. Divisors of zero abort: they have no result to account for.
 
-    func dividedUnsigned(by other: Numeric) -> Numeric {
+    @inlinable func dividedUnsigned(by other: Numeric) -> Numeric {
         var result = Numeric.top
         result.umin = umin / max(other.umax, 1)
         result.umax = umax / max(other.umin, 1)
         return result.reduced()
     }
 
-    func dividedSigned(by other: Numeric) -> Numeric {
+    @inlinable func dividedSigned(by other: Numeric) -> Numeric {
         if smin >= 0, other.smin >= 0 { return dividedUnsigned(by: other) }
         var result = Numeric.top
         if other.isConstant, other.smin > 0 {
@@ -81,7 +79,7 @@ extension Numeric {
         return result.reduced()
     }
 
-    func moduloUnsigned(by other: Numeric) -> Numeric {
+    @inlinable func moduloUnsigned(by other: Numeric) -> Numeric {
         if umax < other.umin { return self }
         var result = Numeric.top
         if other.isConstant, other.umin.nonzeroBitCount == 1 {
@@ -94,7 +92,7 @@ extension Numeric {
     }
 
     /// The remainder has the dividend's sign and is smaller than the divisor.
-    func moduloSigned(by other: Numeric) -> Numeric {
+    @inlinable func moduloSigned(by other: Numeric) -> Numeric {
         var result = Numeric.top
         let divisor = max(other.smin.magnitude, other.smax.magnitude)
         let most = Signed(
@@ -106,8 +104,7 @@ extension Numeric {
 
     // MARK: Logic
 
-    @inline(__always)
-    func and(_ other: Numeric) -> Numeric {
+    @inlinable func and(_ other: Numeric) -> Numeric {
         var result = Numeric.top
         result.bits = bits & other.bits
         result.unknown = (bits | unknown) & (other.bits | other.unknown) & ~result.bits
@@ -115,8 +112,7 @@ extension Numeric {
         return result.reduced()
     }
 
-    @inline(__always)
-    func or(_ other: Numeric) -> Numeric {
+    @inlinable func or(_ other: Numeric) -> Numeric {
         var result = Numeric.top
         result.bits = bits | other.bits
         result.unknown = (unknown | other.unknown) & ~result.bits
@@ -124,23 +120,22 @@ extension Numeric {
         return result.reduced()
     }
 
-    @inline(__always)
-    func xor(_ other: Numeric) -> Numeric {
+    @inlinable func xor(_ other: Numeric) -> Numeric {
         var result = Numeric.top
         result.unknown = unknown | other.unknown
         result.bits = (bits ^ other.bits) & ~result.unknown
         return result.reduced()
     }
 
-    func complement() -> Numeric {
+    @inlinable func complement() -> Numeric {
         Numeric(
             umin: ~umax, umax: ~umin, smin: ~smax, smax: ~smin, bits: ~bits & ~unknown, unknown: unknown)
     }
 
-    func negated() -> Numeric { Numeric(constant: 0).subtracting(self) }
+    @inlinable func negated() -> Numeric { Numeric(constant: 0).subtracting(self) }
 
     /// 1 when zero, else 0.
-    func isZero() -> Numeric {
+    @inlinable func isZero() -> Numeric {
         if !contains(0) { return Numeric(constant: 0) }
         return isConstant ? Numeric(constant: 1) : Numeric(0...1)
     }
@@ -148,12 +143,12 @@ extension Numeric {
     // MARK: Shifts, by counts modulo the width
 
     /// The count when it is one number, else the range of counts, else nil.
-    private func counts() -> (least: Word, most: Word)? {
+    @inlinable func counts() -> (least: Word, most: Word)? {
         if isConstant { return (umin % Self.width, umin % Self.width) }
         return umax < Self.width ? (umin, umax) : nil
     }
 
-    func shiftedLeft(by count: Numeric) -> Numeric {
+    @inlinable func shiftedLeft(by count: Numeric) -> Numeric {
         guard let (least, most) = count.counts() else { return .top }
         var result = Numeric.top
         if (umax &<< most) &>> most == umax { (result.umin, result.umax) = (umin &<< least, umax &<< most) }
@@ -171,7 +166,7 @@ extension Numeric {
         return result.reduced()
     }
 
-    func shiftedRight(by count: Numeric) -> Numeric {
+    @inlinable func shiftedRight(by count: Numeric) -> Numeric {
         var result = Numeric.top
         guard let (least, most) = count.counts() else {
             result.umax = umax
@@ -185,7 +180,7 @@ extension Numeric {
         return result.reduced()
     }
 
-    func shiftedRightArithmetic(by count: Numeric) -> Numeric {
+    @inlinable func shiftedRightArithmetic(by count: Numeric) -> Numeric {
         var result = Numeric.top
         guard let (least, most) = count.counts() else {
             // Towards 0, or towards -1.
@@ -206,21 +201,21 @@ extension Numeric {
 
     // MARK: Bits
 
-    func leadingZeros() -> Numeric {
+    @inlinable func leadingZeros() -> Numeric {
         Numeric(Word(umax.leadingZeroBitCount)...Word(umin.leadingZeroBitCount))
     }
 
-    func trailingZeros() -> Numeric {
+    @inlinable func trailingZeros() -> Numeric {
         let least = Word(truncatingIfNeeded: knownTrailingZeros)
         let most = bits == 0 ? Self.width : Word(truncatingIfNeeded: bits.trailingZeroBitCount)
         return Numeric(min(least, most)...most)
     }
 
-    func population() -> Numeric {
+    @inlinable func population() -> Numeric {
         Numeric(Word(bits.nonzeroBitCount)...Word((bits | unknown).nonzeroBitCount))
     }
 
-    func bytesSwapped() -> Numeric {
+    @inlinable func bytesSwapped() -> Numeric {
         var result = Numeric.top
         result.bits = bits.byteSwapped
         result.unknown = unknown.byteSwapped

@@ -1,8 +1,9 @@
 /// How two numbers can compare.
+@usableFromInline
 enum Relation: BitwiseCopyable {
     case less, lessOrEqual, greater, greaterOrEqual, equal, notEqual
 
-    var inverted: Relation {
+    @inlinable var inverted: Relation {
         switch self {
         case .less: .greaterOrEqual
         case .lessOrEqual: .greater
@@ -16,7 +17,7 @@ enum Relation: BitwiseCopyable {
 
 extension Numeric {
     /// Leaves in both the members for which the relation can hold. False: it holds for none.
-    static func assume(
+    @inlinable static func assume(
         _ left: inout Numeric, _ relation: Relation, _ right: inout Numeric, signed: Bool
     ) -> Bool {
         switch relation {
@@ -36,7 +37,7 @@ extension Numeric {
         }
     }
 
-    private static func assumeBelow(
+    @inlinable static func assumeBelow(
         _ low: inout Numeric, _ high: inout Numeric, strictly: Bool, _ signed: Bool
     ) -> Bool {
         if signed {
@@ -52,7 +53,7 @@ extension Numeric {
     }
 
     /// Takes a number out, where it is an end of an interval. False: it was the only one.
-    private mutating func exclude(_ value: Word) -> Bool {
+    @inlinable mutating func exclude(_ value: Word) -> Bool {
         if isConstant { return umin != value }
         if umin == value { umin += 1 }
         if umax == value { umax -= 1 }

@@ -1,34 +1,35 @@
 /// The words that abstract values are about. Eight bits are for tests, which try every case.
+@usableFromInline
 protocol MachineWord: FixedWidthInteger, UnsignedInteger, Sendable, BitwiseCopyable {
     associatedtype Signed: FixedWidthInteger, SignedInteger, Sendable, BitwiseCopyable
 }
 
-extension UInt8: MachineWord { typealias Signed = Int8 }
-extension UInt32: MachineWord { typealias Signed = Int32 }
-extension UInt64: MachineWord { typealias Signed = Int64 }
+extension UInt8: MachineWord { @usableFromInline typealias Signed = Int8 }
+extension UInt32: MachineWord { @usableFromInline typealias Signed = Int32 }
+extension UInt64: MachineWord { @usableFromInline typealias Signed = Int64 }
 
 /// A set of numbers of one width: those that lie in an unsigned interval, and in a signed one, and agree with what is
 /// known of each bit. Each of the three says something that the others cannot; `reduced` carries over what they can.
 ///
 /// The set is never empty, and an operation's result contains every number that the operation gives for members of
 /// its operands: that is what *sound* means, and `NumericTests` tries it.
+@usableFromInline
 struct Numeric<Word: MachineWord>: Hashable, Sendable, BitwiseCopyable {
-    typealias Signed = Word.Signed
+    @usableFromInline typealias Signed = Word.Signed
 
-    var umin: Word
-    var umax: Word
-    var smin: Signed
-    var smax: Signed
+    @usableFromInline var umin: Word
+    @usableFromInline var umax: Word
+    @usableFromInline var smin: Signed
+    @usableFromInline var smax: Signed
     /// Known bits: where `unknown` has a 0 the bit is that of `bits`, which has 0 elsewhere.
-    var bits: Word
-    var unknown: Word
+    @usableFromInline var bits: Word
+    @usableFromInline var unknown: Word
 
-    static var top: Numeric {
+    @inlinable static var top: Numeric {
         Numeric(umin: .min, umax: .max, smin: .min, smax: .max, bits: 0, unknown: .max)
     }
 
-    @inline(__always)
-    init(umin: Word, umax: Word, smin: Signed, smax: Signed, bits: Word, unknown: Word) {
+    @inlinable init(umin: Word, umax: Word, smin: Signed, smax: Signed, bits: Word, unknown: Word) {
         self.umin = umin
         self.umax = umax
         self.smin = smin
@@ -37,33 +38,32 @@ struct Numeric<Word: MachineWord>: Hashable, Sendable, BitwiseCopyable {
         self.unknown = unknown
     }
 
-    @inline(__always)
-    init(constant: Word) {
+    @inlinable init(constant: Word) {
         let signed = Signed(truncatingIfNeeded: constant)
         self.init(umin: constant, umax: constant, smin: signed, smax: signed, bits: constant, unknown: 0)
     }
 
     /// Least to most, both included.
-    init(_ range: ClosedRange<Word>) {
+    @inlinable init(_ range: ClosedRange<Word>) {
         self = .top
         umin = range.lowerBound
         umax = range.upperBound
         _ = reduce()
     }
 
-    init(signed range: ClosedRange<Signed>) {
+    @inlinable init(signed range: ClosedRange<Signed>) {
         self = .top
         smin = range.lowerBound
         smax = range.upperBound
         _ = reduce()
     }
 
-    @inline(__always) var isConstant: Bool { umin == umax }
-    @inline(__always) var isTop: Bool {
+    @inlinable var isConstant: Bool { umin == umax }
+    @inlinable var isTop: Bool {
         umin == .min && umax == .max && smin == .min && smax == .max && unknown == .max
     }
 
-    func contains(_ value: Word) -> Bool {
+    @inlinable func contains(_ value: Word) -> Bool {
         let signed = Signed(truncatingIfNeeded: value)
         return umin <= value && value <= umax && smin <= signed && signed <= smax && value & ~unknown == bits
     }
@@ -71,15 +71,13 @@ struct Numeric<Word: MachineWord>: Hashable, Sendable, BitwiseCopyable {
     // MARK: Order
 
     /// Whether every member of `other` is known to be a member.
-    @inline(__always)
-    func includes(_ other: Numeric) -> Bool {
+    @inlinable func includes(_ other: Numeric) -> Bool {
         umin <= other.umin && other.umax <= umax && smin <= other.smin && other.smax <= smax
             && other.unknown & ~unknown == 0 && (other.bits ^ bits) & ~unknown == 0
     }
 
     /// The least that includes both.
-    @inline(__always)
-    func joined(_ other: Numeric) -> Numeric {
+    @inlinable func joined(_ other: Numeric) -> Numeric {
         let unknown = unknown | other.unknown | (bits ^ other.bits)
         return Numeric(
             umin: min(umin, other.umin), umax: max(umax, other.umax), smin: min(smin, other.smin),
@@ -90,8 +88,7 @@ struct Numeric<Word: MachineWord>: Hashable, Sendable, BitwiseCopyable {
 
     /// Lets each of the three profit from the others. False: no number satisfies all, which can only be found where
     /// no execution leads; the value is then of no use.
-    @inline(__always)
-    mutating func reduce() -> Bool {
+    @inlinable mutating func reduce() -> Bool {
         exchangeSigns()
         umin = max(umin, bits)
         umax = min(umax, bits | unknown)
@@ -107,8 +104,7 @@ struct Numeric<Word: MachineWord>: Hashable, Sendable, BitwiseCopyable {
     }
 
     /// Where all members have the same sign bit, signed and unsigned order agree.
-    @inline(__always)
-    private mutating func exchangeSigns() {
+    @inlinable mutating func exchangeSigns() {
         if smin >= 0 || smax < 0 {
             umin = max(umin, Word(truncatingIfNeeded: smin))
             umax = min(umax, Word(truncatingIfNeeded: smax))
@@ -119,15 +115,14 @@ struct Numeric<Word: MachineWord>: Hashable, Sendable, BitwiseCopyable {
         }
     }
 
-    @inline(__always)
-    func reduced() -> Numeric {
+    @inlinable func reduced() -> Numeric {
         var copy = self
         // An operation on members has a result, so the set is not empty.
         return copy.reduce() ? copy : self
     }
 
     /// The members that both have; nil when there is none.
-    func intersection(_ other: Numeric) -> Numeric? {
+    @inlinable func intersection(_ other: Numeric) -> Numeric? {
         if (bits ^ other.bits) & ~unknown & ~other.unknown != 0 { return nil }
         var both = Numeric(
             umin: max(umin, other.umin), umax: min(umax, other.umax), smin: max(smin, other.smin),
@@ -136,5 +131,5 @@ struct Numeric<Word: MachineWord>: Hashable, Sendable, BitwiseCopyable {
     }
 
     /// How many low bits are zero in every member, as far as the bits say.
-    @inline(__always) var knownTrailingZeros: Int { (bits | unknown).trailingZeroBitCount }
+    @inlinable var knownTrailingZeros: Int { (bits | unknown).trailingZeroBitCount }
 }
