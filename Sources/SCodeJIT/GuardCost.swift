@@ -7,7 +7,8 @@ public enum GuardCost {
     public static let page = 8
     public static let divisor = 2
     public static let index = 2
-    public static let alignment = 2
+    /// Copy, mask, branch.
+    public static let alignment = 3
     /// Of a backward jump: the branch around it and the subtraction.
     public static let budget = 2
 }
