@@ -88,7 +88,8 @@ let package = Package(
             dependencies: ["SCodeIR", "SCodeSyntax", "SCodeVerifier", "SCode", "SCodeTestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "X86AssemblerTests", dependencies: ["X86Assembler", "SCode", "CCapstone"], swiftSettings: strict),
+            name: "X86AssemblerTests", dependencies: ["X86Assembler", "SCode", "CCapstone"],
+            swiftSettings: strict),
         .testTarget(
             name: "DifferentialTests",
             dependencies: ["SCode", "SCodeIR", "SCodeJIT", "SCodeVerifier", "SCodeTestSupport"],
