@@ -1,5 +1,5 @@
 /// Which kind of value a register holds.
-public enum RegisterBank: Sendable {
+@frozen public enum RegisterBank: Sendable {
     case integer, float
 }
 
@@ -15,7 +15,7 @@ public struct Register: Hashable, Sendable, BitwiseCopyable {
     public init(_ number: Int) { self.number = UInt8(truncatingIfNeeded: number) }
     /// f0 to f31.
     public static func float(_ number: Int) -> Register { Register(number + bankSize) }
-    public var bank: RegisterBank { number < Register.bankSize ? .integer : .float }
+    @inlinable public var bank: RegisterBank { number < Register.bankSize ? .integer : .float }
     public var name: String {
         bank == .integer ? "r\(number)" : "f\(number - UInt8(Register.bankSize))"
     }
@@ -25,9 +25,9 @@ public struct Register: Hashable, Sendable, BitwiseCopyable {
 public struct RegisterSet: OptionSet, Hashable, Sendable, BitwiseCopyable {
     public var rawValue: UInt64
     public init(rawValue: UInt64) { self.rawValue = rawValue }
-    public static let all = RegisterSet(rawValue: .max)
-    public static let integers = RegisterSet(rawValue: 0xffff_ffff)
-    public static let floats = RegisterSet(rawValue: 0xffff_ffff << 32)
+    @inlinable public static var all: RegisterSet { RegisterSet(rawValue: .max) }
+    @inlinable public static var integers: RegisterSet { RegisterSet(rawValue: 0xffff_ffff) }
+    @inlinable public static var floats: RegisterSet { RegisterSet(rawValue: 0xffff_ffff << 32) }
 
     @inlinable public func contains(_ register: Register) -> Bool {
         register.number < 64 && rawValue >> UInt64(register.number) & 1 != 0

@@ -24,7 +24,7 @@ public enum OperandForm: UInt8, CaseIterable, Sendable, BitwiseCopyable {
 }
 
 /// One operand of an instruction, in the order of the text form.
-public enum OperandKind: Sendable {
+@frozen public enum OperandKind: Sendable {
     /// A register that is written: `rd`.
     case destination
     /// A register that is read, in the place of `rd`: what a store stores.
@@ -93,21 +93,21 @@ public struct OperandFields: OptionSet, Sendable, BitwiseCopyable {
     public let rawValue: UInt16
     @inlinable public init(rawValue: UInt16) { self.rawValue = rawValue }
 
-    public static let destination = OperandFields(rawValue: 1)
-    public static let value = OperandFields(rawValue: 2)
-    public static let exchanged = OperandFields(rawValue: 4)
-    public static let source = OperandFields(rawValue: 8)
-    public static let source2 = OperandFields(rawValue: 16)
-    public static let immediate = OperandFields(rawValue: 32)
-    public static let symbol = OperandFields(rawValue: 64)
-    public static let label = OperandFields(rawValue: 128)
-    public static let table = OperandFields(rawValue: 256)
-    public static let procedure = OperandFields(rawValue: 512)
+    @inlinable public static var destination: OperandFields { OperandFields(rawValue: 1) }
+    @inlinable public static var value: OperandFields { OperandFields(rawValue: 2) }
+    @inlinable public static var exchanged: OperandFields { OperandFields(rawValue: 4) }
+    @inlinable public static var source: OperandFields { OperandFields(rawValue: 8) }
+    @inlinable public static var source2: OperandFields { OperandFields(rawValue: 16) }
+    @inlinable public static var immediate: OperandFields { OperandFields(rawValue: 32) }
+    @inlinable public static var symbol: OperandFields { OperandFields(rawValue: 64) }
+    @inlinable public static var label: OperandFields { OperandFields(rawValue: 128) }
+    @inlinable public static var table: OperandFields { OperandFields(rawValue: 256) }
+    @inlinable public static var procedure: OperandFields { OperandFields(rawValue: 512) }
 
     /// `rd` is written; is read.
-    public static let writesRd: OperandFields = [.destination, .exchanged]
-    public static let readsRd: OperandFields = [.value, .exchanged]
-    public static let index: OperandFields = [.symbol, .label, .table, .procedure]
+    @inlinable public static var writesRd: OperandFields { [.destination, .exchanged] }
+    @inlinable public static var readsRd: OperandFields { [.value, .exchanged] }
+    @inlinable public static var index: OperandFields { [.symbol, .label, .table, .procedure] }
 
     init(_ kind: OperandKind) {
         switch kind {
@@ -131,11 +131,11 @@ public struct OpcodeEffects: OptionSet, Sendable, BitwiseCopyable {
     @inlinable public init(rawValue: UInt8) { self.rawValue = rawValue }
 
     /// May end the fragment with an abort.
-    public static let canAbort = OpcodeEffects(rawValue: 1)
+    @inlinable public static var canAbort: OpcodeEffects { OpcodeEffects(rawValue: 1) }
     /// Ends a basic block.
-    public static let endsBlock = OpcodeEffects(rawValue: 2)
+    @inlinable public static var endsBlock: OpcodeEffects { OpcodeEffects(rawValue: 2) }
     /// Never continues with the next instruction.
-    public static let noFallThrough = OpcodeEffects(rawValue: 4)
+    @inlinable public static var noFallThrough: OpcodeEffects { OpcodeEffects(rawValue: 4) }
 }
 
 /// One row of the table: everything that is true of an operation for all its types.
@@ -184,31 +184,32 @@ public struct Opcode: Hashable, Sendable, BitwiseCopyable {
     }
 
     public var row: OpcodeRow { Opcode.table[Int(operation.rawValue)] }
-    @inlinable public var shape: OperandShape { Opcode.columns[columnIndex].shape }
+    @inlinable public var shape: OperandShape { facts.shape }
     /// As the row says; arithmetic on floating-point numbers does not abort.
     @inlinable public var effects: OpcodeEffects {
-        let effects = Opcode.columns[columnIndex].effects
-        return type.isFloat && shape == .binary ? effects.subtracting(.canAbort) : effects
+        let facts = facts
+        return type.isFloat && facts.shape == .binary ? facts.effects.subtracting(.canAbort) : facts.effects
     }
     public var operands: [OperandKind] { row.shape.operands(form) }
     /// The same, as a set of the fields of `Instruction` that mean something.
-    @inlinable public var fields: OperandFields { Opcode.columns[columnIndex].fields }
+    @inlinable public var fields: OperandFields { facts.fields }
 
-    /// What every stage asks for each instruction, worked out from the table once.
-    @usableFromInline struct Columns: BitwiseCopyable {
-        @usableFromInline let shape: OperandShape
-        @usableFromInline let effects: OpcodeEffects
-        @usableFromInline let fields: OperandFields
+    /// What every stage asks of each instruction, worked out from the table once. One look-up answers all.
+    @frozen public struct Facts: Sendable, BitwiseCopyable {
+        public let shape: OperandShape
+        public let effects: OpcodeEffects
+        public let fields: OperandFields
     }
+    @inlinable public var facts: Facts { Opcode.columns[columnIndex] }
 
     /// Per operation and form; never changed and never freed.
-    @usableFromInline nonisolated(unsafe) static let columns: UnsafePointer<Columns> = {
-        let columns = UnsafeMutablePointer<Columns>.allocate(capacity: table.count * 4)
+    @usableFromInline nonisolated(unsafe) static let columns: UnsafePointer<Facts> = {
+        let columns = UnsafeMutablePointer<Facts>.allocate(capacity: table.count * 4)
         for (number, row) in table.enumerated() {
             for form in 0..<4 {
                 let operands = row.shape.operands(OperandForm(rawValue: UInt8(form)) ?? .register)
                 (columns + number * 4 + form).initialize(
-                    to: Columns(
+                    to: Facts(
                         shape: row.shape, effects: row.effects,
                         fields: operands.reduce(into: []) { $0.formUnion(OperandFields($1)) }))
             }
@@ -219,7 +220,7 @@ public struct Opcode: Hashable, Sendable, BitwiseCopyable {
     @usableFromInline var columnIndex: Int { Int(operation.rawValue) << 2 | Int(form.rawValue) }
 
     /// Which kind of register an operand is.
-    public func bank(_ operand: OperandKind) -> RegisterBank {
+    @inlinable public func bank(_ operand: OperandKind) -> RegisterBank {
         switch operand {
         case .destination, .value, .exchanged: return type.isFloat ? .float : .integer
         case .source, .source2:

@@ -48,7 +48,7 @@ public enum ValueType: UInt8, CaseIterable, Sendable, BitwiseCopyable {
     @inlinable public var isFloat: Bool { self == .f || self == .d }
 
     /// The low bits of `value` as a register holds a value of this type.
-    public func canonical(_ value: UInt64) -> UInt64 {
+    @inlinable public func canonical(_ value: UInt64) -> UInt64 {
         switch self {
         case .c: UInt64(bitPattern: Int64(Int8(truncatingIfNeeded: value)))
         case .uc: UInt64(UInt8(truncatingIfNeeded: value))
@@ -61,7 +61,7 @@ public enum ValueType: UInt8, CaseIterable, Sendable, BitwiseCopyable {
 
     /// An immediate of this type as an `Instruction` stores it: the low bits, sign-extended when the type
     /// is signed and zero-extended when it is not. Of `f` and `d`, the bit pattern.
-    public func immediate(_ value: Int64) -> Int64 {
+    @inlinable public func immediate(_ value: Int64) -> Int64 {
         switch self {
         case .i: Int64(Int32(truncatingIfNeeded: value))
         case .c, .uc, .s, .us, .u, .l, .ul, .p, .f, .d:

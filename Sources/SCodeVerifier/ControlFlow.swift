@@ -36,66 +36,86 @@ public struct ControlFlow: Sendable {
         return edges[first..<first + Int(blocks[block].successorCount)]
     }
 
+    /// One of a block's successors, by its place among them.
+    @inline(__always)
+    func successor(_ block: Int, _ place: Int) -> Int {
+        Int(edges[Int(blocks[block].firstSuccessor) + place])
+    }
+
     /// The block that stands for the return from a procedure.
     public func exitBlock(ofProcedure procedure: Int) -> Int { codeBlockCount + procedure }
 
-    init(_ code: FragmentCode, macros: [MacroInstruction]) {
-        findBlocks(code, macros)
-        connect(code, macros)
-        findOrder()
-    }
+    /// Per block: the reachable blocks that lead to it, while the fragment is verified.
+    struct Predecessors {
+        fileprivate let first: Table<UInt32>
+        fileprivate let edges: Table<UInt32>
 
-    /// Whether the next instruction can come next, a call's return apart.
-    private static func fallsThrough(_ instruction: Instruction, _ macros: [MacroInstruction]) -> Bool {
-        switch instruction.opcode.operation {
-        case .macro: macros[Int(instruction.index)].expansion.fallsThrough
-        case .call: false
-        default: !instruction.opcode.effects.contains(.noFallThrough)
+        @inline(__always) subscript(block: Int) -> UnsafeBufferPointer<UInt32> {
+            let start = Int(first[block])
+            return UnsafeBufferPointer(start: edges.base + start, count: Int(first[block + 1]) - start)
         }
     }
 
-    private mutating func findBlocks(_ code: FragmentCode, _ macros: [MacroInstruction]) {
+    init(_ view: FragmentView) {
+        findBlocks(view)
+        connect(view)
+        findOrder(view.arena)
+    }
+
+    private mutating func findBlocks(_ view: FragmentView) {
+        let code = view.code
         let count = code.instructions.count
-        var starts = [Bool](repeating: false, count: count + 1)
+        let starts = view.arena.table(count + 1, false)
         if count > 0 { starts[0] = true }
         for label in code.labels { starts[Int(label.position)] = true }
         for procedure in code.procedures { starts[Int(procedure.start)] = true }
-        for (index, instruction) in code.instructions.enumerated()
-        where instruction.opcode.effects.contains(.endsBlock)
-            || !Self.fallsThrough(instruction, macros)
-        {
-            starts[index + 1] = true
-        }
-        blockOfInstruction.reserveCapacity(count)
+        var blockCount = 0
         for index in 0..<count {
-            if starts[index] { blocks.append(Block(start: UInt32(index), end: UInt32(index))) }
-            blockOfInstruction.append(UInt32(blocks.count - 1))
-            blocks[blocks.count - 1].end += 1
+            if starts[index] { blockCount += 1 }
+            if view.uses[index].endsBlock { starts[index + 1] = true }
         }
-        codeBlockCount = blocks.count
+        codeBlockCount = blockCount
+        blocks.reserveCapacity(blockCount + code.procedures.count)
+        blockOfInstruction = Array(unsafeUninitializedCapacity: count) { buffer, initialised in
+            var start = 0
+            for index in 0..<count {
+                if index > 0, starts[index] {
+                    blocks.append(Block(start: UInt32(start), end: UInt32(index)))
+                    start = index
+                }
+                buffer.initializeElement(at: index, to: UInt32(blocks.count))
+            }
+            if count > 0 { blocks.append(Block(start: UInt32(start), end: UInt32(count))) }
+            initialised = count
+        }
         for _ in code.procedures { blocks.append(Block(start: UInt32(count), end: UInt32(count))) }
     }
 
-    private mutating func connect(_ code: FragmentCode, _ macros: [MacroInstruction]) {
+    private mutating func connect(_ view: FragmentView) {
+        let code = view.code
         callers = Array(repeating: [], count: code.procedures.count)
+        edges.reserveCapacity(2 * blocks.count)
+        // A table may list a label many times; one edge each is enough.
+        let listedBy = view.arena.table(code.tables.isEmpty ? 0 : blocks.count, UInt32.max)
         var procedure = -1
         for block in 0..<codeBlockCount {
             let start = blocks[block].start
             while procedure + 1 < code.procedures.count, code.procedures[procedure + 1].start <= start {
                 procedure += 1
             }
-            blocks[block].firstSuccessor = UInt32(edges.count)
-            let last = code.instructions[Int(blocks[block].end) - 1]
-            if Self.fallsThrough(last, macros), block + 1 < codeBlockCount { edges.append(UInt32(block + 1)) }
-            switch last.opcode.shape {
+            let firstEdge = UInt32(edges.count)
+            let end = Int(blocks[block].end) - 1
+            let last = code.instructions[end]
+            if view.uses[end].fallsThrough, block + 1 < codeBlockCount { edges.append(UInt32(block + 1)) }
+            switch view.uses[end].shape {
             case .branch, .jump:
                 edges.append(blockOfInstruction[Int(code.labels[Int(last.index)].position)])
             case .jumpTable:
-                // A table may list a label many times; one edge each is enough.
-                var seen: Set<UInt32> = []
                 for label in code.tables[Int(last.index)].labels {
                     let target = blockOfInstruction[Int(code.labels[Int(label)].position)]
-                    if seen.insert(target).inserted { edges.append(target) }
+                    if listedBy[Int(target)] == UInt32(block) { continue }
+                    listedBy[Int(target)] = UInt32(block)
+                    edges.append(target)
                 }
             case .call:
                 edges.append(blockOfInstruction[Int(code.procedures[Int(last.index)].start)])
@@ -106,7 +126,8 @@ public struct ControlFlow: Sendable {
                 .macro:
                 break
             }
-            blocks[block].successorCount = UInt32(edges.count) - blocks[block].firstSuccessor
+            blocks[block].firstSuccessor = firstEdge
+            blocks[block].successorCount = UInt32(edges.count) - firstEdge
         }
         for procedure in code.procedures.indices {
             let exit = exitBlock(ofProcedure: procedure)
@@ -118,24 +139,48 @@ public struct ControlFlow: Sendable {
     }
 
     /// Depth-first search with a stack of its own: a chain of a million blocks must not overflow the real one.
-    private mutating func findOrder() {
+    private mutating func findOrder(_ arena: Arena) {
         guard !blocks.isEmpty else { return }
-        var postorder: [UInt32] = []
-        var stack: [(block: Int, next: Int)] = [(0, 0)]
+        let stack: Table<(block: UInt32, next: UInt32)> = arena.uninitialised(blocks.count)
+        let order: Table<UInt32> = arena.uninitialised(blocks.count)
+        var first = blocks.count
+        var depth = 1
+        stack[0] = (0, 0)
         blocks[0].isReachable = true
-        while let top = stack.last {
-            if top.next < Int(blocks[top.block].successorCount) {
-                stack[stack.count - 1].next += 1
-                let successor = Int(edges[Int(blocks[top.block].firstSuccessor) + top.next])
-                if !blocks[successor].isReachable {
-                    blocks[successor].isReachable = true
-                    stack.append((successor, 0))
+        while depth > 0 {
+            let (block, next) = stack[depth - 1]
+            if next < blocks[Int(block)].successorCount {
+                stack[depth - 1].next = next + 1
+                let successor = edges[Int(blocks[Int(block)].firstSuccessor + next)]
+                if !blocks[Int(successor)].isReachable {
+                    blocks[Int(successor)].isReachable = true
+                    stack[depth] = (successor, 0)
+                    depth += 1
                 }
             } else {
-                postorder.append(UInt32(top.block))
-                stack.removeLast()
+                first -= 1
+                order[first] = block
+                depth -= 1
             }
         }
-        order = postorder.reversed()
+        self.order = order.array(from: first)
+    }
+
+    func predecessors(_ arena: Arena) -> Predecessors {
+        let first = arena.table(blocks.count + 1, UInt32(0))
+        for block in order {
+            for successor in successors(Int(block)) { first[Int(successor) + 1] += 1 }
+        }
+        for block in blocks.indices { first[block + 1] += first[block] }
+        let list: Table<UInt32> = arena.uninitialised(Int(first[blocks.count]))
+        let next: Table<UInt32> = arena.uninitialised(blocks.count)
+        for block in blocks.indices { next[block] = first[block] }
+        for block in order {
+            for successor in successors(Int(block)) {
+                list[Int(next[Int(successor)])] = block
+                next[Int(successor)] += 1
+            }
+        }
+        return Predecessors(first: first, edges: list)
     }
 }

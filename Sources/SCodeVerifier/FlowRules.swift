@@ -4,31 +4,30 @@ import SCodeIR
 ///
 /// *Requires* the structural rules. *Produces* the facts that the engines rely on.
 struct FlowRules {
-    let code: FragmentCode
+    private let view: FragmentView
+    private var code: FragmentCode { view.code }
     let regions: [Region]
     let acceptor: Acceptor
-    let macros: [MacroInstruction]
     let procedures: ProcedureFacts
     let flow: ControlFlow
     /// Per instruction: the provider's, when the acceptor has put in code of its own.
     private let origin: [UInt32]?
     private(set) var diagnostics: [Diagnostic] = []
-    private var initialised: [RegisterSet]
-    private var doubles: [RegisterSet]
+    private let initialised: Table<RegisterSet>
+    private let doubles: Table<RegisterSet>
 
     init(
-        code: FragmentCode, regions: [Region], acceptor: Acceptor, macros: [MacroInstruction],
-        procedures: ProcedureFacts, origin: [UInt32]?
+        _ view: FragmentView, regions: [Region], acceptor: Acceptor, procedures: ProcedureFacts,
+        origin: [UInt32]?
     ) {
-        self.code = code
+        self.view = view
         self.regions = regions
         self.acceptor = acceptor
-        self.macros = macros
         self.procedures = procedures
         self.origin = origin
-        flow = ControlFlow(code, macros: macros)
-        initialised = Array(repeating: .all, count: code.instructions.count)
-        doubles = Array(repeating: .floats, count: code.instructions.count)
+        flow = ControlFlow(view)
+        initialised = view.arena.table(view.uses.count, .all)
+        doubles = view.arena.table(view.uses.count, .floats)
     }
 
     /// - Parameter keepsStates: whether what is known of every value stays with the fragment, for people and tests.
@@ -36,35 +35,33 @@ struct FlowRules {
     mutating func check(keepsStates: Bool) -> VerifiedFragment? {
         checkInitialisation()
         guard !hasErrors else { return nil }
-        let liveness = Liveness(code, macros, flow)
-        var interpreter = AbstractInterpreter(code, regions, macros, procedures, flow, liveness)
+        let liveness = Liveness(view, flow, flow.predecessors(view.arena))
+        var interpreter = AbstractInterpreter(view, regions, procedures, flow, liveness)
         interpreter.run(entry: entryValues)
         let backward =
-            acceptor.guards.chargesBudget
-            ? code.backwardJumps() : Array(repeating: false, count: code.instructions.count)
+            acceptor.guards.chargesBudget ? view.backward : Array(repeating: false, count: view.uses.count)
         var bounds = self.bounds(interpreter, backward)
         let inductions = bounds.inductions
         if !inductions.isEmpty {
             interpreter = AbstractInterpreter(
-                code, regions, macros, procedures, flow, liveness, inductions: inductions)
+                view, regions, procedures, flow, liveness, inductions: inductions)
             interpreter.run(entry: entryValues)
             bounds = self.bounds(interpreter, backward)
         }
         checkAccesses(interpreter)
         guard !hasErrors else { return nil }
         return VerifiedFragment(
-            code: code, regions: regions, acceptor: acceptor, flow: flow, macros: macros,
-            procedures: procedures,
-            initialised: initialised, doubles: doubles, liveBefore: liveness.before,
-            accesses: interpreter.accesses,
-            isSafe: interpreter.isSafe, backward: backward, bounds: bounds, origin: origin,
-            states: keepsStates ? KnownValues(interpreter.takeStates()) : nil)
+            code: code, regions: regions, acceptor: acceptor, flow: flow, macros: view.macros,
+            procedures: procedures, initialised: initialised.array(), doubles: doubles.array(),
+            liveBefore: liveness.before,
+            accesses: interpreter.accesses.array(), isSafe: interpreter.isSafe.array(), backward: backward,
+            bounds: bounds,
+            origin: origin, states: keepsStates ? KnownValues(interpreter.takeStates()) : nil)
     }
 
     private func bounds(_ interpreter: borrowing AbstractInterpreter, _ backward: [Bool]) -> LoopBounds {
         LoopBounds(
-            code, macros, procedures, flow, interpreter, costsBudget: backward,
-            prepayable: acceptor.prepayable)
+            view, procedures, flow, interpreter, costsBudget: backward, prepayable: acceptor.prepayable)
     }
 
     private var hasErrors: Bool { diagnostics.contains { $0.severity == .error } }
@@ -100,31 +97,30 @@ struct FlowRules {
         var entry = WrittenRegisters(all: [])
         for register in acceptor.entryRegisters { entry.write(register.register, register.type) }
         for parameter in code.parameters { entry.write(parameter.register, parameter.type) }
-        let solution = Initialisation(code, macros, flow, procedures, entry: entry)
+        let solution = Initialisation(view, flow, procedures, entry: entry)
         for block in 0..<flow.codeBlockCount {
-            guard var state = solution.atStart[block] else {
+            guard flow.blocks[block].isReachable else {
                 warnUnreachable(block)
                 continue
             }
+            var state = solution.atStart[block]
             for index in Int(flow.blocks[block].start)..<Int(flow.blocks[block].end) {
-                let instruction = code.instructions[index]
                 initialised[index] = state.all
                 doubles[index] = state.doubles
-                checkReads(instruction, index, block, state)
-                solution.step(instruction, &state)
+                let reads = view.uses[index].reads
+                if reads.subtracting(state.all) != [] || reads.rawValue >> UInt64(Register.bankSize) != 0 {
+                    checkReads(index, block, state)
+                }
+                solution.step(index, &state)
             }
         }
     }
 
     // MARK: V8
 
-    private mutating func checkReads(
-        _ instruction: Instruction, _ index: Int, _ block: Int, _ state: WrittenRegisters
-    ) {
-        let reads = instruction.reads(code, macros)
-        if reads.subtracting(state.all) == [], reads.intersection(.floats) == [] { return }
+    private mutating func checkReads(_ index: Int, _ block: Int, _ state: WrittenRegisters) {
         var missing: [(Register, ValueType)] = []
-        instruction.forEachRead(code, macros) { register, type in
+        view.instruction(index).forEachRead(code, view.macros) { register, type in
             if !state.canRead(register, type) { missing.append((register, type)) }
         }
         for (register, type) in missing where diagnostics.count < StructuralRules.reportLimit {
@@ -136,7 +132,7 @@ struct FlowRules {
                     "convert it: cv\(type == .f ? "d2f" : "f2d")")
                 continue
             }
-            let isEverWritten = code.instructions.contains { $0.writes(code, macros).contains(register) }
+            let isEverWritten = (0..<view.uses.count).contains { view.uses[$0].writes.contains(register) }
             let set = register.bank == .float ? "set\(type.suffix)" : "setul"
             diagnostics.append(
                 Diagnostic(
@@ -159,7 +155,7 @@ struct FlowRules {
             let block = queue[head]
             head += 1
             let writes = (Int(flow.blocks[block].start)..<Int(flow.blocks[block].end)).contains {
-                code.instructions[$0].writes(code, macros).contains(register)
+                view.uses[$0].writes.contains(register)
             }
             if writes { continue }
             for successor in flow.successors(block) where cameFrom[Int(successor)] < 0 {
@@ -228,7 +224,7 @@ struct FlowRules {
         _ index: Int, _ address: AbstractValue, _ interpreter: borrowing AbstractInterpreter
     ) {
         let instruction = code.instructions[index]
-        let origin = ValueOrigin(code, macros, flow)
+        let origin = ValueOrigin(view, flow)
         guard !address.isNumber, Int(address.region) < regions.count else {
             return report(
                 .staticAccess, index, "the address is not known at download",

@@ -66,79 +66,78 @@ extension Instruction {
 /// The fixed point of `WrittenRegisters` over the control flow: what V8 asks for, and no more; it does not depend on
 /// what values are known.
 struct Initialisation {
-    /// Per block: what holds at its start; nil where no path leads.
-    private(set) var atStart: [WrittenRegisters?]
-    private let code: FragmentCode
-    private let macros: [MacroInstruction]
+    /// Per block: what holds at its start; everything where no path leads.
+    let atStart: Table<WrittenRegisters>
+    private let view: FragmentView
+    /// Per block: what it writes.
+    private let written: Table<WrittenRegisters>
 
     init(
-        _ code: FragmentCode, _ macros: [MacroInstruction], _ flow: ControlFlow, _ procedures: ProcedureFacts,
-        entry: WrittenRegisters
+        _ view: FragmentView, _ flow: ControlFlow, _ procedures: ProcedureFacts, entry: WrittenRegisters
     ) {
-        self.code = code
-        self.macros = macros
-        atStart = Array(repeating: nil, count: flow.blocks.count)
-        guard !atStart.isEmpty else { return }
+        self.view = view
+        let count = flow.blocks.count
+        atStart = view.arena.table(count, .everything)
+        written = view.arena.table(count, WrittenRegisters(all: []))
+        guard count > 0 else { return }
+        for block in 0..<flow.codeBlockCount {
+            var state = WrittenRegisters(all: [])
+            for index in Int(flow.blocks[block].start)..<Int(flow.blocks[block].end) { step(index, &state) }
+            written[block] = state
+        }
         atStart[0] = entry
         solve(flow, procedures)
     }
 
-    private mutating func solve(_ flow: ControlFlow, _ procedures: ProcedureFacts) {
-        var queue = flow.order
-        var isQueued = flow.blocks.map(\.isReachable)
-        var head = 0
-        func push(_ block: Int) {
-            if !isQueued[block] {
-                isQueued[block] = true
-                queue.append(UInt32(block))
-            }
-        }
-        while head < queue.count {
-            let block = Int(queue[head])
-            head += 1
-            isQueued[block] = false
-            guard var state = atStart[block] else { continue }
+    /// Everything is written where nobody has been yet, so joining is intersecting.
+    private func solve(_ flow: ControlFlow, _ procedures: ProcedureFacts) {
+        var pending = PendingBlocks(flow, view.arena)
+        pending.insertAll()
+        while let block = pending.popFirst() {
+            let state = atStart[block]
             if block >= flow.codeBlockCount {
                 // A procedure's exit changed: what its callers know after the call did too.
-                for caller in flow.callers[block - flow.codeBlockCount] where atStart[Int(caller)] != nil {
-                    push(Int(caller))
-                }
+                for caller in flow.callers[block - flow.codeBlockCount] { pending.insert(Int(caller)) }
                 continue
             }
-            for index in Int(flow.blocks[block].start)..<Int(flow.blocks[block].end) {
-                step(code.instructions[index], &state)
-            }
-            for successor in flow.successors(block) where join(state, into: Int(successor)) {
-                push(Int(successor))
-            }
-            let last = code.instructions[Int(flow.blocks[block].end) - 1]
-            if last.opcode.operation == .call,
-                let exit = atStart[flow.exitBlock(ofProcedure: Int(last.index))]
-            {
-                let after = state.returning(exit, from: procedures.written[Int(last.index)])
-                if join(after, into: block + 1) { push(block + 1) }
+            let after = state.returning(written[block], from: written[block].all)
+            for successor in flow.successors(block) { join(after, into: Int(successor), &pending) }
+            let last = Int(flow.blocks[block].end) - 1
+            if view.uses[last].shape == .call {
+                let procedure = Int(view.instruction(last).index)
+                let exit = atStart[flow.exitBlock(ofProcedure: procedure)]
+                join(after.returning(exit, from: procedures.written[procedure]), into: block + 1, &pending)
             }
         }
     }
 
-    /// Returns whether anything was lost.
-    private mutating func join(_ state: WrittenRegisters, into block: Int) -> Bool {
-        guard let old = atStart[block] else {
-            atStart[block] = state
-            return true
-        }
+    @inline(__always)
+    private func join(_ state: WrittenRegisters, into block: Int, _ pending: inout PendingBlocks) {
+        let old = atStart[block]
         let both = old.intersection(state)
+        guard both != old else { return }
         atStart[block] = both
-        return both != old
+        pending.insert(block)
     }
 
     /// The effect of one instruction.
-    func step(_ instruction: Instruction, _ state: inout WrittenRegisters) {
-        let fields = instruction.opcode.fields
-        if !fields.isDisjoint(with: .writesRd) { return state.write(instruction.rd, instruction.opcode.type) }
-        guard fields.isEmpty, instruction.opcode.shape.isExpanded else { return }
-        let index = Int(instruction.index)
-        for (operand, kind) in zip(code.macroCalls[index].operands, macros[index].operands) {
+    @inline(__always)
+    func step(_ index: Int, _ state: inout WrittenRegisters) {
+        let writes = view.uses[index].writes
+        if writes.rawValue >> UInt64(Register.bankSize) == 0 {
+            state.all.formUnion(writes)
+        } else {
+            writeFloats(index, &state)
+        }
+    }
+
+    private func writeFloats(_ index: Int, _ state: inout WrittenRegisters) {
+        let instruction = view.instruction(index)
+        guard instruction.opcode.shape.isExpanded else {
+            return state.write(instruction.rd, instruction.opcode.type)
+        }
+        let call = Int(instruction.index)
+        for (operand, kind) in zip(view.code.macroCalls[call].operands, view.macros[call].operands) {
             if case .register(let register) = operand, case .result(let type) = kind {
                 state.write(register, type)
             }

@@ -26,8 +26,8 @@ public final class KnownValuesCursor {
         guard let known = fragment.knownValues else { return nil }
         self.fragment = fragment
         self.known = known
-        values = RegisterValues(base: .allocate(capacity: Register.bankSize))
-        values.base.initialize(repeating: .top, count: Register.bankSize)
+        values = RegisterValues(base: .allocate(capacity: RegisterValues.count))
+        values.base.initialize(repeating: .top, count: RegisterValues.count)
     }
 
     deinit { values.base.deallocate() }
@@ -42,7 +42,13 @@ public final class KnownValuesCursor {
             place = start
         }
         while place < index {
-            values.step(fragment.code.instructions[place], fragment.code, fragment.macros)
+            let instruction = fragment.code.instructions[place]
+            if instruction.opcode.shape.isExpanded {
+                let call = Int(instruction.index)
+                values.step(fragment.code.macroCalls[call], fragment.macros[call])
+            } else {
+                values.step(instruction)
+            }
             place += 1
         }
         return true

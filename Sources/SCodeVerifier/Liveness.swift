@@ -3,54 +3,76 @@ import SCodeIR
 /// Which registers are still to be read.
 struct Liveness {
     /// Per instruction: before it.
-    private(set) var before: [RegisterSet]
+    let before: [RegisterSet]
     /// Per block: at its start; empty where no path leads.
-    private(set) var atStart: [RegisterSet]
+    let atStart: Table<RegisterSet>
 
-    init(_ code: FragmentCode, _ macros: [MacroInstruction], _ flow: ControlFlow) {
+    init(_ view: FragmentView, _ flow: ControlFlow, _ predecessors: ControlFlow.Predecessors) {
+        let arena = view.arena
         let count = flow.blocks.count
-        var reads = [RegisterSet](repeating: [], count: count)  // before any write in the block
-        var writes = [RegisterSet](repeating: [], count: count)
-        var predecessors = [[UInt32]](repeating: [], count: count)
-        for block in 0..<count {
-            for index in Int(flow.blocks[block].start)..<Int(flow.blocks[block].end) {
-                let instruction = code.instructions[index]
-                reads[block].formUnion(instruction.reads(code, macros).subtracting(writes[block]))
-                writes[block].formUnion(instruction.writes(code, macros))
+        let writes = arena.table(count, RegisterSet())
+        let liveIn = arena.table(count, RegisterSet())  // at first: read before any write in the block
+        for (block, place) in flow.blocks.enumerated() {
+            var (read, written) = (RegisterSet(), RegisterSet())
+            for index in Int(place.start)..<Int(place.end) {
+                read.formUnion(view.uses[index].reads.subtracting(written))
+                written.formUnion(view.uses[index].writes)
             }
-            if flow.blocks[block].isReachable {
-                for successor in flow.successors(block) { predecessors[Int(successor)].append(UInt32(block)) }
-            }
+            liveIn[block] = read
+            writes[block] = written
         }
-        var liveIn = reads
-        var queue = Array(flow.order.reversed())
-        var isQueued = flow.blocks.map(\.isReachable)
-        var head = 0
-        while head < queue.count {
+        Self.solve(arena, flow, predecessors, liveIn, writes)
+        let atEnd = { (block: Int) in
+            flow.successors(block).reduce(into: RegisterSet()) { $0.formUnion(liveIn[Int($1)]) }
+        }
+        before = Array(unsafeUninitializedCapacity: view.uses.count) { buffer, initialised in
+            for (block, place) in flow.blocks.enumerated() {
+                var live = place.isReachable ? atEnd(block) : []
+                for index in stride(from: Int(place.end) - 1, through: Int(place.start), by: -1) {
+                    if place.isReachable {
+                        let use = view.uses[index]
+                        live.subtract(use.writes)
+                        live.formUnion(use.reads)
+                    }
+                    buffer.initializeElement(at: index, to: live)
+                }
+            }
+            initialised = view.uses.count
+        }
+        atStart = liveIn
+    }
+
+    /// The fixed point, from the last block in the order of control to the first.
+    private static func solve(
+        _ arena: Arena, _ flow: ControlFlow, _ predecessors: ControlFlow.Predecessors,
+        _ liveIn: Table<RegisterSet>, _ writes: Table<RegisterSet>
+    ) {
+        // Each block is in the queue once at most, so a ring of their number holds it.
+        let capacity = flow.order.count
+        let queue: Table<UInt32> = arena.uninitialised(capacity)
+        let isQueued = arena.table(flow.blocks.count, false)
+        for (place, block) in flow.order.enumerated() {
+            queue[capacity - 1 - place] = block
+            isQueued[Int(block)] = true
+        }
+        var (head, length) = (0, capacity)
+        while length > 0 {
             let block = Int(queue[head])
-            head += 1
+            head = head + 1 == capacity ? 0 : head + 1
+            length -= 1
             isQueued[block] = false
             var live: RegisterSet = []
             for successor in flow.successors(block) { live.formUnion(liveIn[Int(successor)]) }
-            live = live.subtracting(writes[block]).union(reads[block])
+            // What is read in the block stays in from the start.
+            live = live.subtracting(writes[block]).union(liveIn[block])
             if live == liveIn[block] { continue }
             liveIn[block] = live
             for predecessor in predecessors[block] where !isQueued[Int(predecessor)] {
                 isQueued[Int(predecessor)] = true
-                queue.append(predecessor)
+                let end = head + length
+                queue[end < capacity ? end : end - capacity] = predecessor
+                length += 1
             }
         }
-        before = [RegisterSet](repeating: [], count: code.instructions.count)
-        for block in 0..<count where flow.blocks[block].isReachable {
-            var live: RegisterSet = []
-            for successor in flow.successors(block) { live.formUnion(liveIn[Int(successor)]) }
-            for index in (Int(flow.blocks[block].start)..<Int(flow.blocks[block].end)).reversed() {
-                let instruction = code.instructions[index]
-                live.subtract(instruction.writes(code, macros))
-                live.formUnion(instruction.reads(code, macros))
-                before[index] = live
-            }
-        }
-        atStart = liveIn
     }
 }

@@ -24,24 +24,33 @@ struct ProcedureFacts: Sendable {
 ///
 /// *Requires* V1, V4 and V5 for each instruction. *Produces* `ProcedureFacts`.
 struct ProcedureRules {
-    let code: FragmentCode
-    let macros: [MacroInstruction]
+    private let view: FragmentView
+    private var code: FragmentCode { view.code }
     private(set) var facts = ProcedureFacts()
     private(set) var diagnostics: [Diagnostic] = []
     /// Per procedure: the procedures that it calls, each once.
     private var callees: [Set<Int>] = []
 
-    init(code: FragmentCode, macros: [MacroInstruction]) {
-        self.code = code
-        self.macros = macros
-    }
+    init(_ view: FragmentView) { self.view = view }
 
     mutating func check() {
+        if code.procedures.isEmpty { return checkNoReturn() }
         guard checkPlaces() else { return }
         checkCrossing()
-        guard diagnostics.isEmpty, !code.procedures.isEmpty else { return }
+        guard diagnostics.isEmpty else { return }
         findLevels()
         if diagnostics.isEmpty { findWritten() }
+    }
+
+    /// Without procedures there is nothing to cross.
+    private mutating func checkNoReturn() {
+        for index in 0..<view.uses.count where view.uses[index].shape == .return { reportReturn(index) }
+    }
+
+    private mutating func reportReturn(_ index: Int) {
+        report(
+            code.sourceRange(at: index), "'ret' outside a procedure",
+            "the fragment itself is left by an exit of its acceptor")
     }
 
     private mutating func report(_ range: SourceRange, _ message: String, _ suggestion: String? = nil) {
@@ -90,10 +99,7 @@ struct ProcedureRules {
                 for label in code.tables[Int(instruction.index)].labels where diagnostics.isEmpty {
                     checkTarget(label, from: index, in: current)
                 }
-            case .return where current < 0:
-                report(
-                    code.sourceRange(at: index), "'ret' outside a procedure",
-                    "the fragment itself is left by an exit of its acceptor")
+            case .return where current < 0: reportReturn(index)
             case .call where current >= 0: callees[current].insert(Int(instruction.index))
             case .binary, .unary, .constant, .convert, .load, .store, .fetch, .compareExchange, .call,
                 .return,
@@ -104,12 +110,7 @@ struct ProcedureRules {
     }
 
     private mutating func checkFallThrough(into procedure: Int, before index: Int) {
-        let last = code.instructions[index - 1]
-        let leaves =
-            last.opcode.operation == .macro
-            ? !macros[Int(last.index)].expansion.fallsThrough
-            : last.opcode.effects.contains(.noFallThrough)
-        if !leaves {
+        if code.fallsThrough(index - 1, view.macros) {
             report(
                 code.sourceRange(at: index - 1),
                 "control can run into procedure '\(code.procedures[procedure].name)'",
@@ -169,7 +170,7 @@ struct ProcedureRules {
                 procedure + 1 < code.procedures.count
                 ? Int(code.procedures[procedure + 1].start) : code.instructions.count
             for index in Int(code.procedures[procedure].start)..<end {
-                facts.written[procedure].formUnion(code.instructions[index].writes(code, macros))
+                facts.written[procedure].formUnion(view.uses[index].writes)
             }
         }
         // Callees first: they are the deeper ones.

@@ -25,7 +25,7 @@ extension Instruction {
     }
 
     /// What the operands of a call are, as the acceptor says.
-    private func expandedUse(
+    func expandedUse(
         _ code: FragmentCode, _ macros: [MacroInstruction]
     ) -> (reads: RegisterSet, writes: RegisterSet) {
         var (reads, writes): (RegisterSet, RegisterSet) = ([], [])

@@ -1,15 +1,15 @@
 import SCodeIR
 
-/// Rules that hold for each instruction by itself, reachable or not: V1 to V7, V11 to V13.
+/// Rules that hold for each instruction by itself, reachable or not: V1 to V7, V11 and V13.
 struct StructuralRules {
     let code: FragmentCode
     let regions: [Region]
     let hostFunctions: [HostDeclaration]
     let acceptor: Acceptor
+    private let mapped: RegisterSet
+    private let readOnly: RegisterSet
     /// Produces: what the acceptor makes of each macro call; valid when there are no diagnostics.
     private(set) var macros: [MacroInstruction] = []
-    /// Produces: what is known of the local procedures.
-    private(set) var procedures = ProcedureFacts()
     private(set) var diagnostics: [Diagnostic] = []
     /// A hostile module can break a rule in every instruction: enough is enough.
     static let reportLimit = 100
@@ -19,6 +19,8 @@ struct StructuralRules {
         regions = program.regions
         hostFunctions = program.hostFunctions
         self.acceptor = acceptor
+        mapped = acceptor.registers
+        readOnly = acceptor.readOnlyRegisters
     }
 
     mutating func check(isComplete: Bool) {
@@ -31,16 +33,9 @@ struct StructuralRules {
             checkInstruction(index)
         }
         if isComplete { checkEnd() }
-        if diagnostics.isEmpty, isComplete { checkProcedures() }
     }
 
-    private mutating func checkProcedures() {
-        var rules = ProcedureRules(code: code, macros: macros)
-        rules.check()
-        diagnostics += rules.diagnostics
-        procedures = rules.facts
-    }
-
+    @inline(never)
     private mutating func report(
         _ rule: VerifierRule, at index: Int?, _ message: String, _ suggestion: String? = nil
     ) {
@@ -129,7 +124,7 @@ struct StructuralRules {
     }
 
     private mutating func checkLabels() {
-        var places: Set<String> = []
+        var places = Set<String>(minimumCapacity: code.labels.count > 1 ? code.labels.count : 0)
         for label in code.labels {
             if Int(label.position) >= code.instructions.count {
                 report(
@@ -137,7 +132,7 @@ struct StructuralRules {
                     "put an instruction behind it")
             }
             // A stripped program has labels without names.
-            if !label.name.isEmpty, !places.insert(label.name).inserted {
+            if code.labels.count > 1, !label.name.isEmpty, !places.insert(label.name).inserted {
                 report(.labels, at: nil, "label '\(label.name)' is placed twice")
             }
         }
@@ -172,13 +167,9 @@ struct StructuralRules {
             report(.endOfFragment, at: nil, "fragment '\(code.name)' has no instruction")
             return
         }
-        let leaves: Bool
-        if last.opcode.operation == .macro {
-            leaves = Int(last.index) < macros.count && !macros[Int(last.index)].expansion.fallsThrough
-        } else {
-            leaves = last.opcode.effects.contains(.noFallThrough)
-        }
-        if !leaves {
+        if last.opcode.operation == .macro && Int(last.index) >= macros.count
+            || code.fallsThrough(code.instructions.count - 1, macros)
+        {
             let exits = acceptor.macros.filter { !$0.expansion.fallsThrough }.map(\.name)
             report(
                 .endOfFragment, at: code.instructions.count - 1,
@@ -192,15 +183,16 @@ struct StructuralRules {
     private mutating func checkInstruction(_ index: Int) {
         let instruction = code.instructions[index]
         let opcode = instruction.opcode
+        let facts = opcode.facts
+        let fields = facts.fields
         guard opcode.isKnown else {
             report(.operands, at: index, "'\(opcode.mnemonic)' is not in the opcode table")
             return
         }
-        if opcode.shape.isExpanded {
+        if facts.shape.isExpanded {
             checkMacro(instruction, at: index)
             return
         }
-        let fields = opcode.fields
         checkUnusedFields(instruction, fields, at: index)
         if fields.contains(.destination) || fields.contains(.exchanged) {
             checkRegister(instruction.rd, .destination, opcode, at: index)
@@ -209,11 +201,12 @@ struct StructuralRules {
         if fields.contains(.value) { checkRegister(instruction.rd, .value, opcode, at: index) }
         if fields.contains(.source) { checkRegister(instruction.rs1, .source, opcode, at: index) }
         if fields.contains(.source2) { checkRegister(instruction.rs2, .source2, opcode, at: index) }
-        if fields.contains(.immediate) { checkImmediate(instruction, at: index) }
+        if fields.contains(.immediate) { checkImmediate(instruction, facts.shape, at: index) }
         if !fields.isDisjoint(with: .index) { checkIndex(instruction, fields, at: index) }
     }
 
     /// What is named by its place in a list is there.
+    @inline(__always)
     private mutating func checkIndex(_ instruction: Instruction, _ fields: OperandFields, at index: Int) {
         let number = Int(instruction.index)
         if fields.contains(.label), number >= code.labels.count {
@@ -231,6 +224,7 @@ struct StructuralRules {
     }
 
     /// Fields that the opcode does not use are zero: no operand hides, and equal meaning is equal bytes.
+    @inline(__always)
     private mutating func checkUnusedFields(
         _ instruction: Instruction, _ fields: OperandFields, at index: Int
     ) {
@@ -247,9 +241,10 @@ struct StructuralRules {
         }
     }
 
-    private mutating func checkImmediate(_ instruction: Instruction, at index: Int) {
+    @inline(__always)
+    private mutating func checkImmediate(_ instruction: Instruction, _ shape: OperandShape, at index: Int) {
         let value = instruction.immediate
-        switch instruction.opcode.shape {
+        switch shape {
         case .load, .store, .fetch, .compareExchange:
             if Int32(exactly: value) == nil {
                 report(.operands, at: index, "offset \(value) does not fit 32 bits")
@@ -265,6 +260,7 @@ struct StructuralRules {
     }
 
     /// A register that the acceptor maps, of the kind that the operand is.
+    @inline(__always)
     private mutating func checkRegister(
         _ register: Register, _ operand: OperandKind, _ opcode: Opcode, at index: Int
     ) {
@@ -272,6 +268,7 @@ struct StructuralRules {
         if register.bank != opcode.bank(operand) { reportBank(register, at: index) }
     }
 
+    @inline(never)
     private mutating func reportBank(_ register: Register, at index: Int) {
         report(
             .operands, at: index,
@@ -280,16 +277,18 @@ struct StructuralRules {
                 : "register \(name(register)) holds floating-point numbers, and this operand is an integer")
     }
 
+    @inline(__always)
     private mutating func checkMapped(_ register: Register, at index: Int?) {
-        if !acceptor.registers.contains(register) {
+        if !mapped.contains(register) {
             report(
                 .registersMapped, at: index,
                 "register \(name(register)) is not mapped by acceptor '\(acceptor.name)'")
         }
     }
 
+    @inline(__always)
     private mutating func checkWritable(_ register: Register, at index: Int) {
-        if acceptor.readOnlyRegisters.contains(register) {
+        if readOnly.contains(register) {
             report(
                 .readOnlyRegisters, at: index,
                 "register \(name(register)) is read-only for fragments of acceptor '\(acceptor.name)'",

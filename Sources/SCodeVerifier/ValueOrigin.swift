@@ -2,22 +2,17 @@ import SCodeIR
 
 /// How a value came to be: the instructions that made it, from the last backwards. Only used to explain a rejection.
 struct ValueOrigin {
-    private let code: FragmentCode
-    private let macros: [MacroInstruction]
+    private let view: FragmentView
+    private var code: FragmentCode { view.code }
     private let flow: ControlFlow
-    private let predecessors: [[Int]]
+    private let predecessors: ControlFlow.Predecessors
     /// Steps of an explanation; more would hide what matters.
     private static let limit = 5
 
-    init(_ code: FragmentCode, _ macros: [MacroInstruction], _ flow: ControlFlow) {
-        self.code = code
-        self.macros = macros
+    init(_ view: FragmentView, _ flow: ControlFlow) {
+        self.view = view
         self.flow = flow
-        var predecessors = [[Int]](repeating: [], count: flow.blocks.count)
-        for block in flow.blocks.indices where flow.blocks[block].isReachable {
-            for successor in flow.successors(block) { predecessors[Int(successor)].append(block) }
-        }
-        self.predecessors = predecessors
+        predecessors = flow.predecessors(view.arena)
     }
 
     /// A note for each instruction in a chain of definitions that ends at `index`.
@@ -45,10 +40,10 @@ struct ValueOrigin {
         let block = Int(flow.blockOfInstruction[index])
         if let found = lastWrite(register, in: Int(flow.blocks[block].start)..<index) { return found }
         var seen: Set<Int> = []
-        var queue = predecessors[block]
+        var queue = Array(predecessors[block])
         var head = 0
         while head < queue.count {
-            let block = queue[head]
+            let block = Int(queue[head])
             head += 1
             guard seen.insert(block).inserted else { continue }
             let range = Int(flow.blocks[block].start)..<Int(flow.blocks[block].end)
@@ -59,7 +54,7 @@ struct ValueOrigin {
     }
 
     private func lastWrite(_ register: Register, in range: Range<Int>) -> Int? {
-        range.last { code.instructions[$0].writes(code, macros).contains(register) }
+        range.last { view.uses[$0].writes.contains(register) }
     }
 
     /// The operand that the definition's value mostly depends on.

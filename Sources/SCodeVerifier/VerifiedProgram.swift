@@ -124,29 +124,6 @@ public final class VerifiedFragment: Sendable {
     }
 }
 
-extension FragmentCode {
-    /// Per instruction: whether executing it may jump to itself or backward, or calls a procedure. A `jt` counts as
-    /// backward when any entry of its table lies there.
-    func backwardJumps() -> [Bool] {
-        instructions.enumerated().map { index, instruction in
-            switch instruction.opcode.shape {
-            case .jump, .branch:
-                return Int(labels[Int(instruction.index)].position) <= index
-            case .jumpTable:
-                return tables[Int(instruction.index)].labels.contains {
-                    Int(labels[Int($0)].position) <= index
-                }
-            case .call:
-                return true
-            case .binary, .unary, .constant, .convert, .load, .store, .fetch, .compareExchange, .return,
-                .hostCall,
-                .macro:
-                return false
-            }
-        }
-    }
-}
-
 /// Which registers can be observed when a fragment leaves.
 public enum RegisterObservation: Sendable, Hashable {
     /// At an abort, those that the rest of the fragment could still have read; none at accept and refuse.

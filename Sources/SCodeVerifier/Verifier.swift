@@ -48,26 +48,26 @@ public enum Verifier {
         structure.check(isComplete: isComplete)
         diagnostics += structure.diagnostics
         guard structure.diagnostics.isEmpty, isComplete else { return nil }
-        let regions = program.regions + acceptor.regions
-        var flow: FlowRules
-        if Expansion.isNeeded(structure.macros, acceptor) {
+        var view = FragmentView(code, structure.macros)
+        var procedures = ProcedureRules(view)
+        procedures.check()
+        var origin: [UInt32]?
+        if procedures.diagnostics.isEmpty, Expansion.isNeeded(structure.macros, acceptor) {
             var expansion = Expansion(code, structure.macros, acceptor, programRegions: program.regions.count)
             expansion.run()
             diagnostics += expansion.diagnostics
             guard expansion.diagnostics.isEmpty else { return nil }
+            origin = expansion.origin
             // The same procedures, further apart; what they write includes scratch registers.
-            var procedures = ProcedureRules(code: expansion.code, macros: expansion.macros)
+            view = FragmentView(expansion.code, expansion.macros)
+            procedures = ProcedureRules(view)
             procedures.check()
-            diagnostics += procedures.diagnostics
-            guard procedures.diagnostics.isEmpty else { return nil }
-            flow = FlowRules(
-                code: expansion.code, regions: regions, acceptor: acceptor, macros: expansion.macros,
-                procedures: procedures.facts, origin: expansion.origin)
-        } else {
-            flow = FlowRules(
-                code: code, regions: regions, acceptor: acceptor, macros: structure.macros,
-                procedures: structure.procedures, origin: nil)
         }
+        diagnostics += procedures.diagnostics
+        guard procedures.diagnostics.isEmpty else { return nil }
+        var flow = FlowRules(
+            view, regions: program.regions + acceptor.regions, acceptor: acceptor,
+            procedures: procedures.facts, origin: origin)
         let fragment = flow.check(keepsStates: keepsStates)
         diagnostics += flow.diagnostics
         return fragment
@@ -128,7 +128,8 @@ public enum Verifier {
             }
         }
         var names: Set<String> = []
-        for fragment in program.fragments where !names.insert(fragment.name).inserted {
+        for fragment in program.fragments
+        where program.fragments.count > 1 && !names.insert(fragment.name).inserted {
             report(.limits, "two fragments are called '\(fragment.name)'")
         }
     }

@@ -9,74 +9,59 @@ import SCodeIR
 /// *Requires* the structural rules and V8. *Produces* facts about accesses, divisors and table indices, and the states
 /// from which `LoopBounds` counts.
 struct AbstractInterpreter: ~Copyable {
-    private let code: FragmentCode
+    private let view: FragmentView
     private let regions: [Region]
-    private let macros: [MacroInstruction]
     private let procedures: ProcedureFacts
     private let flow: ControlFlow
     private(set) var states: BlockStates
     let values: RegisterValues
-    private let ends: UnsafeMutablePointer<ComparedEnds>
-    /// Whether there is anything to widen.
-    private var hasLoops = false
-    /// Per block: its place in `flow.order`.
-    private var rank: [Int32]
-    /// Per block: whether some edge leads back to it, so that its state may go round.
-    private var isWideningPoint: [Bool]
-    /// Per block: how often its state has changed.
-    private var visits: [UInt8]
+    private let ends: Table<ComparedEnds>
     private var pending: PendingBlocks
+    /// Per block: whether some edge leads back to it, so that its state may go round.
+    private let isWideningPoint: Table<Bool>
+    /// Per block: how often its state has changed.
+    private let visits: Table<UInt8>
     /// Per block that is a loop's head: registers that advance by steps.
-    private let hasInductions: [Bool]
     private var inductions: [Int: LoopInductions]
+    private let hasInductions: Table<Bool>?
 
-    private(set) var accesses: [AccessFact]
-    private(set) var isSafe: [Bool]
+    /// Per instruction, as `VerifiedFragment` has them.
+    let accesses: Table<AccessFact>
+    let isSafe: Table<Bool>
 
     init(
-        _ code: FragmentCode, _ regions: [Region], _ macros: [MacroInstruction], _ procedures: ProcedureFacts,
-        _ flow: ControlFlow, _ liveness: Liveness, inductions: [Int: LoopInductions] = [:]
+        _ view: FragmentView, _ regions: [Region], _ procedures: ProcedureFacts, _ flow: ControlFlow,
+        _ liveness: Liveness, inductions: [Int: LoopInductions] = [:]
     ) {
-        self.code = code
+        self.view = view
         self.regions = regions
-        self.macros = macros
         self.procedures = procedures
         self.flow = flow
-        states = BlockStates(live: liveness.atStart)
-        values = RegisterValues(base: .allocate(capacity: Register.bankSize))
-        values.base.initialize(repeating: .top, count: Register.bankSize)
-        ends = .allocate(capacity: Register.bankSize)
-        ends.initialize(repeating: ComparedEnds(), count: Register.bankSize)
-        rank = Array(repeating: -1, count: flow.blocks.count)
-        for (place, block) in flow.order.enumerated() { rank[Int(block)] = Int32(truncatingIfNeeded: place) }
-        isWideningPoint = Array(repeating: false, count: flow.blocks.count)
-        visits = Array(repeating: 0, count: flow.blocks.count)
-        pending = PendingBlocks(flow.order.count)
+        let arena = view.arena
+        states = BlockStates(live: liveness.atStart, arena)
+        values = RegisterValues(base: arena.table(RegisterValues.count, AbstractValue.top).base)
+        ends = arena.table(view.hasLoops ? Register.bankSize : 0, ComparedEnds())
+        pending = PendingBlocks(flow, arena)
+        isWideningPoint = arena.table(flow.blocks.count, false)
+        visits = arena.table(flow.blocks.count, 0)
         self.inductions = inductions
-        var hasInductions = [Bool](repeating: false, count: flow.blocks.count)
-        for head in inductions.keys { hasInductions[head] = true }
-        self.hasInductions = hasInductions
-        accesses = Array(repeating: .unknown, count: code.instructions.count)
-        isSafe = Array(repeating: false, count: code.instructions.count)
-        findWideningPoints()
-    }
-
-    deinit {
-        values.base.deallocate()
-        ends.deallocate()
+        hasInductions = inductions.isEmpty ? nil : arena.table(flow.blocks.count, false)
+        for head in inductions.keys { hasInductions?[head] = true }
+        accesses = arena.table(view.uses.count, .unknown)
+        isSafe = arena.table(view.uses.count, false)
+        if view.hasLoops { findWideningPoints() }
     }
 
     /// Procedures are entered from several places, and what returns from one may be passed to it again.
-    private mutating func findWideningPoints() {
+    private func findWideningPoints() {
+        let rank = pending.rank
         for block in flow.order {
             for successor in flow.successors(Int(block)) where rank[Int(successor)] <= rank[Int(block)] {
                 isWideningPoint[Int(successor)] = true
-                hasLoops = true
             }
         }
-        for procedure in code.procedures {
+        for procedure in view.code.procedures {
             isWideningPoint[Int(flow.blockOfInstruction[Int(procedure.start)])] = true
-            hasLoops = true
         }
     }
 
@@ -86,15 +71,14 @@ struct AbstractInterpreter: ~Copyable {
         for (register, value) in entry where register.bank == .integer { values[register] = value }
         states.set(0, from: values)
         pending.insert(0)
-        while let place = pending.popFirst() {
-            let block = Int(flow.order[place])
+        while let block = pending.popFirst() {
             if block < flow.codeBlockCount {
                 states.load(block, into: values)
                 visit(block)
             } else {
                 // A procedure's exit changed: what its callers know after the call did too.
                 for caller in flow.callers[block - flow.codeBlockCount] where states.isReached(Int(caller)) {
-                    pending.insert(Int(rank[Int(caller)]))
+                    pending.insert(Int(caller))
                 }
             }
         }
@@ -103,12 +87,11 @@ struct AbstractInterpreter: ~Copyable {
     private mutating func visit(_ block: Int) {
         let end = Int(flow.blocks[block].end)
         for index in Int(flow.blocks[block].start)..<end {
-            let instruction = code.instructions[index]
-            record(instruction, index)
-            values.step(instruction, code, macros)
+            if view.uses[index].isChecked { record(view.instruction(index), index) }
+            view.step(index, values)
         }
-        let last = code.instructions[end - 1]
-        switch last.opcode.shape {
+        let last = view.instruction(end - 1)
+        switch view.uses[end - 1].shape {
         case .branch: leaveByBranch(last, block)
         case .call: leaveByCall(Int(last.index), block)
         case .binary, .unary, .constant, .convert, .load, .store, .fetch, .compareExchange, .jump, .jumpTable,
@@ -120,21 +103,21 @@ struct AbstractInterpreter: ~Copyable {
 
     /// A branch tells something about its operands, whichever way it goes.
     private mutating func leaveByBranch(_ branch: Instruction, _ block: Int) {
-        let target = Int(flow.blockOfInstruction[Int(code.labels[Int(branch.index)].position)])
+        let target = Int(flow.blockOfInstruction[Int(view.code.labels[Int(branch.index)].position)])
         let isRegister = branch.opcode.form == .register && !branch.opcode.type.isFloat
         let left = values[branch.rs1]
         let right = values[branch.rs2]
-        if hasLoops { values.noteEnds(branch, ends) }
-        if values.assume(branch, isTaken: true, regions: regions) { propagate(from: block, to: target) }
+        if view.hasLoops { values.noteEnds(branch, ends.base) }
+        if values.assume(branch, isTaken: true) { propagate(from: block, to: target) }
         if !branch.opcode.type.isFloat { values[branch.rs1] = left }
         if isRegister { values[branch.rs2] = right }
         guard block + 1 < flow.codeBlockCount else { return }
-        if values.assume(branch, isTaken: false, regions: regions) { propagate(from: block, to: block + 1) }
+        if values.assume(branch, isTaken: false) { propagate(from: block, to: block + 1) }
     }
 
     /// To the procedure, and behind the call with what is known of its exit.
     private mutating func leaveByCall(_ procedure: Int, _ block: Int) {
-        propagate(from: block, to: Int(flow.blockOfInstruction[Int(code.procedures[procedure].start)]))
+        propagate(from: block, to: Int(flow.blockOfInstruction[Int(view.code.procedures[procedure].start)]))
         let exit = flow.exitBlock(ofProcedure: procedure)
         guard states.isReached(exit) else { return }
         var changed = UInt32(truncatingIfNeeded: procedures.written[procedure].rawValue) & states.kept[exit]
@@ -147,7 +130,7 @@ struct AbstractInterpreter: ~Copyable {
     }
 
     private mutating func propagate(from source: Int, to block: Int) {
-        guard hasInductions[block] else { return join(into: block) }
+        guard hasInductions?[block] == true else { return join(into: block) }
         let registers = inductions[block]?.variables.map(\.register) ?? []
         let saved = registers.map { values[$0] }
         advance(from: source, to: block)
@@ -159,7 +142,7 @@ struct AbstractInterpreter: ~Copyable {
     private mutating func join(into block: Int) {
         if !states.isReached(block) {
             states.set(block, from: values)
-            pending.insert(Int(rank[block]))
+            pending.insert(block)
             return
         }
         let visits = Int(visits[block])
@@ -173,7 +156,7 @@ struct AbstractInterpreter: ~Copyable {
         // A register at a time may be forgotten; all at once ends it.
         if visits > 2 * AbstractValue.lastVisit { states.forget(block) }
         self.visits[block] += 1
-        pending.insert(Int(rank[block]))
+        pending.insert(block)
     }
 
     /// What a loop's induction variables hold at its head follows from what it is entered with; going round adds
@@ -192,14 +175,14 @@ struct AbstractInterpreter: ~Copyable {
 
     /// Hands the states over; the interpreter knows nothing afterwards.
     mutating func takeStates() -> BlockStates {
-        var taken = BlockStates(live: [])
+        var taken = BlockStates(live: view.arena.table(0, RegisterSet()), view.arena)
         swap(&taken, &states)
         return taken
     }
 
     // MARK: Facts
 
-    private mutating func record(_ instruction: Instruction, _ index: Int) {
+    private func record(_ instruction: Instruction, _ index: Int) {
         switch instruction.opcode.operation {
         case .load, .store:
             accesses[index] = fact(instruction, values.address(of: instruction))
@@ -212,13 +195,13 @@ struct AbstractInterpreter: ~Copyable {
             isSafe[index] =
                 address.wide.knownTrailingZeros >= instruction.opcode.type.size.trailingZeroBitCount
         case .div, .mod:
-            let divisor = values.second(instruction)
+            let divisor = values.second(instruction).pointee
             isSafe[index] =
                 instruction.opcode.type.isFloat
                 || (instruction.opcode.type.size == 4
                     ? !divisor.low.contains(0) : !divisor.number.contains(0))
         case .jumpTable:
-            let count = UInt64(code.tables[Int(instruction.index)].labels.count)
+            let count = UInt64(view.code.tables[Int(instruction.index)].labels.count)
             isSafe[index] = values[instruction.rs1].number.umax < count
         default: break
         }
@@ -242,35 +225,9 @@ struct AbstractInterpreter: ~Copyable {
         for block in 0..<flow.codeBlockCount where states.isReached(block) {
             states.load(block, into: values)
             for index in Int(flow.blocks[block].start)..<Int(flow.blocks[block].end) {
-                body(index, code.instructions[index], values)
-                values.step(code.instructions[index], code, macros)
+                body(index, view.instruction(index), values)
+                view.step(index, values)
             }
         }
-    }
-}
-
-/// The blocks that are to be looked at, by rank; the first comes first.
-private struct PendingBlocks {
-    private var words: [UInt64]
-    /// No block before this word is pending.
-    private var first = 0
-
-    init(_ count: Int) { words = Array(repeating: 0, count: count / 64 + 1) }
-
-    mutating func insert(_ rank: Int) {
-        words[rank >> 6] |= 1 << UInt64(rank & 63)
-        first = min(first, rank >> 6)
-    }
-
-    mutating func popFirst() -> Int? {
-        while first < words.count {
-            if words[first] != 0 {
-                let rank = first << 6 | words[first].trailingZeroBitCount
-                words[first] &= words[first] - 1
-                return rank
-            }
-            first += 1
-        }
-        return nil
     }
 }

@@ -12,7 +12,12 @@ struct AbstractValue: Hashable, Sendable, BitwiseCopyable {
     var lowMin: Int32
     var lowMax: Int32
     /// The region whose base is added, or `noRegion`.
-    var region: UInt8
+    @inline(__always) var region: UInt8 {
+        get { UInt8(truncatingIfNeeded: fullRegion) }
+        set { fullRegion = UInt64(newValue) }
+    }
+    /// The same, as wide as makes a value eight words: copies of fewer bytes are slower.
+    private var fullRegion: UInt64
 
     static let noRegion: UInt8 = .max
 
@@ -25,7 +30,7 @@ struct AbstractValue: Hashable, Sendable, BitwiseCopyable {
         self.wide = wide
         self.lowMin = lowMin
         self.lowMax = lowMax
-        self.region = region
+        fullRegion = UInt64(region)
     }
 
     @inline(__always)
@@ -38,7 +43,7 @@ struct AbstractValue: Hashable, Sendable, BitwiseCopyable {
     @inline(__always)
     init(_ wide: Numeric<UInt64>, region: UInt8 = noRegion) {
         self.wide = wide
-        self.region = region
+        fullRegion = UInt64(region)
         (lowMin, lowMax) = (.min, .max)
         if wide.smin >= Int64(Int32.min), wide.smax <= Int64(Int32.max) {
             (lowMin, lowMax) = (Int32(truncatingIfNeeded: wide.smin), Int32(truncatingIfNeeded: wide.smax))

@@ -13,22 +13,28 @@ struct BlockStates: ~Copyable {
         static let top: Int32 = -2
     }
 
+    /// Owns the memory, which may outlive the verification.
+    private let arena: Arena
     private var storage: UnsafeMutablePointer<AbstractValue>
     private var capacity: Int
     private var count = 0
     /// Per block: where its values begin.
-    private var places: [Int32]
+    private let places: Table<Int32>
     /// Per block: the integer registers whose values are kept, as bits.
-    let kept: [UInt32]
+    let kept: Table<UInt32>
 
-    init(live: [RegisterSet]) {
-        kept = live.map { UInt32(truncatingIfNeeded: $0.rawValue) }
-        places = Array(repeating: Place.none, count: live.count)
-        capacity = min(Self.limit, max(64, kept.reduce(0) { $0 + $1.nonzeroBitCount }))
-        storage = .allocate(capacity: capacity)
+    init(live: Table<RegisterSet>, _ arena: Arena) {
+        self.arena = arena
+        places = arena.table(live.count, Place.none)
+        kept = arena.uninitialised(live.count)
+        var needed = 0
+        for block in 0..<live.count {
+            kept[block] = UInt32(truncatingIfNeeded: live[block].rawValue)
+            needed += kept[block].nonzeroBitCount
+        }
+        capacity = min(Self.limit, needed)
+        storage = arena.uninitialised(capacity).base
     }
-
-    deinit { storage.deallocate() }
 
     @inline(__always) func isReached(_ block: Int) -> Bool { places[block] != Place.none }
 
@@ -60,10 +66,7 @@ struct BlockStates: ~Copyable {
     mutating func set(_ block: Int, from values: RegisterValues) {
         var mask = kept[block]
         let needed = mask.nonzeroBitCount
-        if count + needed > capacity {
-            guard count + needed <= Self.limit else { return forget(block) }
-            grow(count + needed)
-        }
+        guard count + needed <= capacity else { return forget(block) }
         places[block] = Int32(count)
         var next = storage + count
         while mask != 0 {
@@ -96,14 +99,5 @@ struct BlockStates: ~Copyable {
             mask &= mask - 1
         }
         return changed
-    }
-
-    private mutating func grow(_ needed: Int) {
-        let larger = min(Self.limit, max(needed, 2 * capacity))
-        let new = UnsafeMutablePointer<AbstractValue>.allocate(capacity: larger)
-        new.moveInitialize(from: storage, count: count)
-        storage.deallocate()
-        storage = new
-        capacity = larger
     }
 }

@@ -35,41 +35,43 @@ struct LoopBounds {
     /// What is taken from the budget at the fragment's entry.
     private(set) var entryCharge: UInt64 = 0
 
-    private let code: FragmentCode
-    private let macros: [MacroInstruction]
+    private let view: FragmentView
+    private var code: FragmentCode { view.code }
     private let procedures: ProcedureFacts
     private let flow: ControlFlow
     private let forest: LoopForest
 
     /// Per node of the forest that is a loop's head: registers that the loop writes in one place of its own, and those
     /// that it writes in several, or in an inner loop or procedure.
-    private var writtenOnce: [RegisterSet]
-    private var writtenOften: [RegisterSet]
-    /// Per head: the bound of trips, `unbounded` when there is none.
-    private var trips: [UInt64]
-    private var counters: [(register: Register, instruction: Int)?]
+    private let writtenOnce: Table<RegisterSet>
+    private let writtenOften: Table<RegisterSet>
+    /// Per head: the bound of trips, `unbounded` when there is none, and what counts them.
+    private let trips: Table<UInt64>
+    private let counters: Table<Counter>
     private static let unbounded = UInt64.max
     /// Registers that some loop changes by the same amount each time round.
     private var steps: [(head: Int, register: Register, step: UInt64, isNarrow: Bool)] = []
 
+    private struct Counter: BitwiseCopyable {
+        var register = Register(0)
+        /// Where it is changed; -1 for none.
+        var instruction: Int32 = -1
+    }
+
     /// - Parameter prepayable: how much may be charged at the fragment's entry.
     init(
-        _ code: FragmentCode, _ macros: [MacroInstruction], _ procedures: ProcedureFacts, _ flow: ControlFlow,
+        _ view: FragmentView, _ procedures: ProcedureFacts, _ flow: ControlFlow,
         _ interpreter: borrowing AbstractInterpreter, costsBudget: [Bool], prepayable: UInt64
     ) {
-        self.code = code
-        self.macros = macros
+        self.view = view
         self.procedures = procedures
         self.flow = flow
-        var reached = (0..<flow.codeBlockCount).map { interpreter.states.isReached($0) }
-        reached += code.procedures.map { _ in false }
-        let roots = [0] + code.procedures.map { Int(flow.blockOfInstruction[Int($0.start)]) }
-        forest = LoopForest(
-            flow, roots: roots, isReached: { reached[$0] }, successors: { Self.successors($0, code, flow) })
-        writtenOnce = Array(repeating: [], count: forest.count)
-        writtenOften = writtenOnce
-        trips = Array(repeating: Self.unbounded, count: forest.count)
-        counters = Array(repeating: nil, count: forest.count)
+        forest = LoopForest(view, flow, interpreter.states)
+        writtenOnce = view.arena.table(forest.count, RegisterSet())
+        writtenOften = view.arena.table(forest.count, RegisterSet())
+        trips = view.arena.table(forest.count, Self.unbounded)
+        counters = view.arena.table(forest.count, Counter())
+        guard view.hasLoops else { return }
         if !forest.isIrreducible {
             collectWrites()
             findCounters(interpreter)
@@ -78,34 +80,22 @@ struct LoopBounds {
         prepay(upTo: prepayable)
     }
 
-    /// Within a procedure: a call leads to what stands behind it, and `ret` nowhere.
-    private static func successors(_ block: Int, _ code: FragmentCode, _ flow: ControlFlow) -> ArraySlice<
-        UInt32
-    > {
-        switch code.instructions[Int(flow.blocks[block].end) - 1].opcode.operation {
-        case .call: [UInt32(block + 1)]
-        case .return: []
-        default: flow.successors(block)
-        }
-    }
-
     private func instructions(_ block: Int) -> Range<Int> {
         Int(flow.blocks[block].start)..<Int(flow.blocks[block].end)
     }
 
     // MARK: Counters
 
-    private mutating func collectWrites() {
+    private func collectWrites() {
         for node in 1..<max(1, forest.count) {
             let loop = forest.loop(of: node)
             guard loop != 0 else { continue }
             for index in instructions(Int(forest.block[node])) {
-                let instruction = code.instructions[index]
-                let written = instruction.writes(code, macros)
-                writtenOften[loop].formUnion(writtenOnce[loop].intersection(written))
-                writtenOnce[loop].formUnion(written)
-                if instruction.opcode.operation == .call {
-                    writtenOften[loop].formUnion(procedures.written[Int(instruction.index)])
+                let use = view.uses[index]
+                writtenOften[loop].formUnion(writtenOnce[loop].intersection(use.writes))
+                writtenOnce[loop].formUnion(use.writes)
+                if use.shape == .call {
+                    writtenOften[loop].formUnion(procedures.written[Int(view.instruction(index).index)])
                 }
             }
         }
@@ -122,19 +112,20 @@ struct LoopBounds {
             let head = forest.loop(of: node)
             guard head != 0 else { continue }
             let block = Int(forest.block[node])
-            let candidates = instructions(block).filter { isCandidate(code.instructions[$0], head) }
-            guard let last = candidates.last else { continue }
-            guard forest.latches(head).allSatisfy({ forest.dominates(node, $0) }) else { continue }
+            let range = instructions(block)
+            guard let last = range.last(where: { isCandidate($0, head) }) else { continue }
+            guard forest.isOnEveryRound(node, head) else { continue }
             interpreter.states.load(block, into: interpreter.values)
-            for index in instructions(block).lowerBound...last {
-                let instruction = code.instructions[index]
-                if candidates.contains(index) { consider(instruction, index, head, interpreter) }
-                interpreter.values.step(instruction, code, macros)
+            for index in range.lowerBound...last {
+                if isCandidate(index, head) { consider(view.instruction(index), index, head, interpreter) }
+                view.step(index, interpreter.values)
             }
         }
     }
 
-    private func isCandidate(_ instruction: Instruction, _ head: Int) -> Bool {
+    private func isCandidate(_ index: Int, _ head: Int) -> Bool {
+        guard view.uses[index].shape == .binary else { return false }
+        let instruction = view.instruction(index)
         switch instruction.opcode.operation {
         case .add, .sub: break
         case .rsh where instruction.opcode.form == .immediate && !instruction.opcode.type.isSigned: break
@@ -152,7 +143,7 @@ struct LoopBounds {
         guard interpreter.states.kept[headBlock] >> UInt32(number) & 1 != 0 else { return }
         let atHead = interpreter.states.value(number, at: headBlock)
         let before = interpreter.values[instruction.rd]
-        let step = interpreter.values.second(instruction)
+        let step = interpreter.values.second(instruction).pointee
         guard step.isNumber else { return }
         noteStep(instruction, step, head, atHead)
         guard atHead.region == before.region else { return }
@@ -164,7 +155,7 @@ struct LoopBounds {
         }
         if let bound, bound < trips[head] {
             trips[head] = bound
-            counters[head] = (instruction.rd, index)
+            counters[head] = Counter(register: instruction.rd, instruction: Int32(index))
         }
     }
 
@@ -264,14 +255,14 @@ struct LoopBounds {
     private mutating func weigh(_ costsBudget: [Bool]) {
         guard costsBudget.contains(true) else { return }
         // Per node: how often it is executed; of a head, how often its loop is entered.
-        var executions = [UInt64](repeating: Self.unbounded, count: forest.count)
-        var entries = executions
-        var loopIndex = [Int](repeating: -1, count: forest.count)
+        let executions = view.arena.table(forest.count, Self.unbounded)
+        let entries = view.arena.table(forest.count, Self.unbounded)
+        let loopIndex = view.arena.table(forest.count, -1)
         var calls = [UInt64](repeating: 0, count: code.procedures.count)
         let order = [-1] + code.procedures.indices.sorted { procedures.levels[$0] < procedures.levels[$1] }
         for procedure in order {
             let once = procedure < 0 ? 1 : calls[procedure]
-            for node in nodes(of: procedure) {
+            for node in forest.nodes(ofProcedure: procedure) {
                 let outer = Int(forest.header[node])
                 let around = outer == 0 ? once : Self.times(entries[outer], Self.plus(trips[outer], 1))
                 if forest.isHead[node] {
@@ -282,9 +273,10 @@ struct LoopBounds {
                 } else {
                     executions[node] = around
                 }
-                let last = code.instructions[Int(flow.blocks[Int(forest.block[node])].end) - 1]
-                if last.opcode.operation == .call {
-                    calls[Int(last.index)] = Self.plus(calls[Int(last.index)], executions[node])
+                let last = Int(flow.blocks[Int(forest.block[node])].end) - 1
+                if view.uses[last].shape == .call {
+                    let callee = Int(view.instruction(last).index)
+                    calls[callee] = Self.plus(calls[callee], executions[node])
                 }
             }
         }
@@ -293,28 +285,18 @@ struct LoopBounds {
         }
     }
 
-    /// Heads before what is in their loops, as preorder has it. Irreducible code gets no bounds, so no order is needed.
-    private func nodes(of procedure: Int) -> [Int] {
-        let start = procedure < 0 ? 0 : Int(code.procedures[procedure].start)
-        let end =
-            procedure + 1 < code.procedures.count
-            ? Int(code.procedures[procedure + 1].start) : code.instructions.count
-        let first = Int(flow.blockOfInstruction[start])
-        let blocks = first...Int(flow.blockOfInstruction[end - 1])
-        return blocks.compactMap { forest.number[$0] > 0 ? Int(forest.number[$0]) : nil }.sorted()
-    }
-
     private mutating func addLoop(_ head: Int, _ entries: UInt64) {
         let total = Self.times(entries, trips[head])
         loops.append(
             LoopFact(
                 head: flow.blocks[Int(forest.block[head])].start,
                 trips: trips[head] == Self.unbounded ? nil : trips[head],
-                total: total == Self.unbounded ? nil : total, counter: counters[head]?.register,
-                increment: counters[head].map { UInt32($0.instruction) }))
+                total: total == Self.unbounded ? nil : total,
+                counter: counters[head].instruction < 0 ? nil : counters[head].register,
+                increment: UInt32(exactly: counters[head].instruction)))
     }
 
-    private mutating func addCost(_ index: Int, _ executions: [UInt64], _ loopIndex: [Int]) {
+    private mutating func addCost(_ index: Int, _ executions: Table<UInt64>, _ loopIndex: Table<Int>) {
         let node = Int(forest.number[Int(flow.blockOfInstruction[index])])
         // Where no execution leads nothing is charged.
         guard node > 0 else { return costs.append(CostFact(instruction: UInt32(index), bound: 0)) }
@@ -336,25 +318,29 @@ struct LoopBounds {
 
     /// The cheapest first, as long as they are few enough.
     private mutating func prepay(upTo limit: UInt64) {
-        var paidLoops: Set<Int> = []
+        var isPaid = [Bool](repeating: false, count: loops.count)
         let order = costs.indices.sorted { (costs[$0].bound ?? .max, $0) < (costs[$1].bound ?? .max, $1) }
         for index in order {
             guard let bound = costs[index].bound else { break }
-            let price = costs[index].loop.map { paidLoops.contains($0) ? 0 : bound } ?? bound
+            let price = costs[index].loop.map { isPaid[$0] ? 0 : bound } ?? bound
             guard Self.plus(entryCharge, price) <= limit else { continue }
             entryCharge += price
             costs[index].isPrepaid = true
-            if let loop = costs[index].loop { paidLoops.insert(loop) }
+            if let loop = costs[index].loop { isPaid[loop] = true }
         }
     }
 
     /// Everything that one invocation can be charged, when all of it is known.
     var worstCase: UInt64? {
         var sum: UInt64 = 0
-        var seen: Set<Int> = []
+        // Jumps back to one head share a bound.
+        var isCounted = [Bool](repeating: false, count: loops.count)
         for cost in costs {
             guard let bound = cost.bound else { return nil }
-            if let loop = cost.loop, !seen.insert(loop).inserted { continue }
+            if let loop = cost.loop {
+                if isCounted[loop] { continue }
+                isCounted[loop] = true
+            }
             sum = Self.plus(sum, bound)
         }
         return sum == Self.unbounded ? nil : sum

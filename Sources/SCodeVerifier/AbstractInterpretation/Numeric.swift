@@ -104,7 +104,7 @@ struct Numeric<Word: MachineWord>: Hashable, Sendable, BitwiseCopyable {
     }
 
     /// Where all members have the same sign bit, signed and unsigned order agree.
-    @inlinable mutating func exchangeSigns() {
+    @inline(__always) @inlinable mutating func exchangeSigns() {
         if smin >= 0 || smax < 0 {
             umin = max(umin, Word(truncatingIfNeeded: smin))
             umax = min(umax, Word(truncatingIfNeeded: smax))

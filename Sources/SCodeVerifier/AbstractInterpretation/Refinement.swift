@@ -9,6 +9,24 @@ struct ComparedEnds: BitwiseCopyable {
     var smax = Int64.min
     var lowMin = Int32.max
     var lowMax = Int32.min
+
+    /// Takes in a comparison of the value with `other`. Whichever way it goes, it ends the value on one side at
+    /// `other` and on the other side beside it; (in)equality, at which counting stops, beside it on both.
+    @inline(__always)
+    mutating func note(_ relation: Relation, _ other: AbstractValue, _ isNarrow: Bool) {
+        let isEquality = relation == .equal || relation == .notEqual
+        let isBelow = relation == .less || relation == .greaterOrEqual || isEquality
+        let isAbove = relation == .greater || relation == .lessOrEqual || isEquality
+        let low = other.low
+        var (least, most) = (other.wide.umin, other.wide.umax)
+        if isNarrow { (least, most) = (UInt64(low.umin), UInt64(low.umax)) }
+        umax = max(umax, isBelow && most > 0 ? most - 1 : most)
+        umin = min(umin, isAbove && least < .max ? least + 1 : least)
+        smax = max(smax, isBelow && other.wide.smax > .min ? other.wide.smax - 1 : other.wide.smax)
+        smin = min(smin, isAbove && other.wide.smin < .max ? other.wide.smin + 1 : other.wide.smin)
+        lowMax = max(lowMax, isBelow && low.smax > .min ? low.smax - 1 : low.smax)
+        lowMin = min(lowMin, isAbove && low.smin < .max ? low.smin + 1 : low.smin)
+    }
 }
 
 extension Relation {
@@ -35,35 +53,27 @@ extension Relation {
 }
 
 extension RegisterValues {
-    /// Takes in that a branch was taken, or was not. False: it cannot be.
-    func assume(_ instruction: Instruction, isTaken: Bool, regions: [Region]) -> Bool {
+    /// Takes in that a branch was taken, or was not. False: it cannot be; the values are then of no use.
+    func assume(_ instruction: Instruction, isTaken: Bool) -> Bool {
         let opcode = instruction.opcode
         guard !opcode.type.isFloat else { return true }
         let relation = isTaken ? Relation(opcode.operation) : Relation(opcode.operation).inverted
-        var left = self[instruction.rs1]
-        var right = second(instruction)
-        let isRegister = opcode.form == .register
-        let isPossible: Bool
+        let left = place(instruction.rs1)
+        let right = second(instruction)
         if opcode.type.size == 4 {
-            var (a, b) = (left.low, right.low)
-            isPossible =
-                Numeric.assume(&a, relation, &b, signed: opcode.type.isSigned) && left.refineLow(a)
-                && right.refineLow(b)
-        } else if left.region != right.region
-            || !left.isNumber && !areComparable(left, right, relation, regions)
-        {
-            return true
-        } else {
-            var (a, b) = (left.wide, right.wide)
-            isPossible = Numeric.assume(&a, relation, &b, signed: opcode.type.isSigned && left.isNumber)
-            left.refineWide(a)
-            right.refineWide(b)
+            var (a, b) = (left.pointee.low, right.pointee.low)
+            return Numeric.assume(&a, relation, &b, signed: opcode.type.isSigned)
+                && left.pointee.refineLow(a) && right.pointee.refineLow(b)
         }
-        if isPossible {
-            self[instruction.rs1] = left
-            if isRegister, instruction.rs2 != instruction.rs1 { self[instruction.rs2] = right }
-        }
-        return isPossible
+        guard left.pointee.region == right.pointee.region,
+            left.pointee.isNumber || areComparable(left.pointee, right.pointee, relation)
+        else { return true }
+        var (a, b) = (left.pointee.wide, right.pointee.wide)
+        let isSigned = opcode.type.isSigned && left.pointee.isNumber
+        guard Numeric.assume(&a, relation, &b, signed: isSigned) else { return false }
+        left.pointee.refineWide(a)
+        right.pointee.refineWide(b)
+        return true
     }
 
     /// Remembers where a branch ends the values of its registers, whichever way it goes.
@@ -71,58 +81,20 @@ extension RegisterValues {
         let opcode = instruction.opcode
         guard !opcode.type.isFloat else { return }
         let relation = Relation(opcode.operation)
-        let right = second(instruction)
-        note(instruction.rs1, relation, right, opcode, ends)
-        note(instruction.rs1, relation.inverted, right, opcode, ends)
+        let isNarrow = opcode.type.size == 4
+        ends[Int(instruction.rs1.number & 31)].note(relation, second(instruction).pointee, isNarrow)
         guard opcode.form == .register else { return }
-        let left = self[instruction.rs1]
-        note(instruction.rs2, relation.swapped, left, opcode, ends)
-        note(instruction.rs2, relation.swapped.inverted, left, opcode, ends)
+        ends[Int(instruction.rs2.number & 31)].note(relation.swapped, self[instruction.rs1], isNarrow)
     }
 
     /// Whether two addresses in one region compare as their offsets do. Equality always does. For order, no address
     /// may wrap: installed regions end below 2^63, so an offset below 2^63 does not.
     private func areComparable(
-        _ left: AbstractValue, _ right: AbstractValue, _ relation: Relation, _ regions: [Region]
+        _ left: AbstractValue, _ right: AbstractValue, _ relation: Relation
     ) -> Bool {
         switch relation {
         case .equal, .notEqual: true
         case .less, .lessOrEqual, .greater, .greaterOrEqual: left.wide.smin >= 0 && right.wide.smin >= 0
-        }
-    }
-
-    /// Remembers where a comparison with `other` ends the register's value.
-    private func note(
-        _ register: Register, _ relation: Relation, _ other: AbstractValue, _ opcode: Opcode,
-        _ ends: UnsafeMutablePointer<ComparedEnds>
-    ) {
-        let place = ends + Int(register.number & 31)
-        let (bound, low) = (other.wide, other.low)
-        let isNarrow = opcode.type.size == 4
-        let umin = isNarrow ? UInt64(low.umin) : bound.umin
-        let umax = isNarrow ? UInt64(low.umax) : bound.umax
-        switch relation {
-        case .less:
-            place.pointee.umax = max(place.pointee.umax, umax &- (umax > 0 ? 1 : 0))
-            place.pointee.smax = max(place.pointee.smax, bound.smax &- (bound.smax > .min ? 1 : 0))
-            place.pointee.lowMax = max(place.pointee.lowMax, low.smax &- (low.smax > .min ? 1 : 0))
-        case .lessOrEqual:
-            place.pointee.umax = max(place.pointee.umax, umax)
-            place.pointee.smax = max(place.pointee.smax, bound.smax)
-            place.pointee.lowMax = max(place.pointee.lowMax, low.smax)
-        case .greater:
-            place.pointee.umin = min(place.pointee.umin, umin &+ (umin < .max ? 1 : 0))
-            place.pointee.smin = min(place.pointee.smin, bound.smin &+ (bound.smin < .max ? 1 : 0))
-            place.pointee.lowMin = min(place.pointee.lowMin, low.smin &+ (low.smin < .max ? 1 : 0))
-        case .greaterOrEqual:
-            place.pointee.umin = min(place.pointee.umin, umin)
-            place.pointee.smin = min(place.pointee.smin, bound.smin)
-            place.pointee.lowMin = min(place.pointee.lowMin, low.smin)
-        case .notEqual:
-            // Counting down, or up, to a constant stops beside it.
-            note(register, .greater, other, opcode, ends)
-            note(register, .less, other, opcode, ends)
-        case .equal: break
         }
     }
 }

@@ -1,35 +1,55 @@
 import SCodeIR
 
 /// The values of the 32 integer registers at one place; a view of memory that someone else owns.
+///
+/// The operations take their operands where they lie and leave the result there: 64 bytes are a lot to copy.
 struct RegisterValues {
-    let base: UnsafeMutablePointer<AbstractValue>
+    /// Values in memory: the registers, and room for one constant.
+    static let count = Register.bankSize + 1
+    typealias Place = UnsafeMutablePointer<AbstractValue>
+
+    let base: Place
 
     @inline(__always)
     subscript(register: Register) -> AbstractValue {
-        get { base[Int(register.number & 31)] }
-        nonmutating set { base[Int(register.number & 31)] = newValue }
+        get { place(register).pointee }
+        nonmutating set { place(register).pointee = newValue }
     }
 
-    /// The last source operand: a register or the constant in the instruction.
     @inline(__always)
-    func second(_ instruction: Instruction) -> AbstractValue {
-        instruction.opcode.form == .immediate
-            ? AbstractValue(constant: UInt64(bitPattern: instruction.immediate)) : self[instruction.rs2]
+    func place(_ register: Register) -> Place { base + Int(register.number & 31) }
+
+    /// The last source operand: a register or the constant in the instruction. Holds until it is asked for again.
+    @inline(__always)
+    func second(_ instruction: Instruction) -> Place {
+        guard instruction.opcode.form == .immediate else { return place(instruction.rs2) }
+        let constant = base + Register.bankSize
+        constant.pointee = AbstractValue(constant: UInt64(bitPattern: instruction.immediate))
+        return constant
     }
 
     /// The effective address of a load or store.
     @inline(__always)
     func address(of instruction: Instruction) -> AbstractValue {
-        Self.sum(self[instruction.rs1], second(instruction))
+        Self.sum(place(instruction.rs1), second(instruction))
     }
 
-    /// The effect of one instruction on the registers. *Requires* V1 and V5.
-    func step(_ instruction: Instruction, _ code: FragmentCode, _ macros: [MacroInstruction]) {
+    /// The effect of a macro-instruction, or of a call of a host function, on the registers.
+    func step(_ call: MacroCall, _ macro: MacroInstruction) {
+        for (operand, kind) in zip(call.operands, macro.operands) {
+            if case .register(let register) = operand, case .result(let type) = kind, !type.isFloat {
+                self[register] = AbstractValue(unknownOf: type)
+            }
+        }
+    }
+
+    /// The effect of any other instruction. *Requires* V1 and V5.
+    func step(_ instruction: Instruction) {
         let opcode = instruction.opcode
         switch opcode.operation {
         case .add, .sub, .mul, .div, .mod, .and, .or, .xor, .lsh, .rsh:
             if opcode.type.isFloat { return }
-            self[instruction.rd] = Self.binary(opcode, self[instruction.rs1], second(instruction))
+            Self.binary(opcode, place(instruction.rs1), second(instruction), into: place(instruction.rd))
         case .com, .not, .mov, .neg, .byteSwap, .countLeadingZeros, .countTrailingZeros, .populationCount:
             if opcode.type.isFloat { return }
             self[instruction.rd] = Self.unary(opcode, self[instruction.rs1])
@@ -50,15 +70,8 @@ struct RegisterValues {
         case .load, .fetchAdd, .fetchAnd, .fetchOr, .fetchXor, .exchange, .compareExchange:
             if opcode.type.isFloat { return }
             self[instruction.rd] = AbstractValue(unknownOf: opcode.type)
-        case .hostCall, .macro:
-            let index = Int(instruction.index)
-            for (operand, kind) in zip(code.macroCalls[index].operands, macros[index].operands) {
-                if case .register(let register) = operand, case .result(let type) = kind, !type.isFloat {
-                    self[register] = AbstractValue(unknownOf: type)
-                }
-            }
         case .store, .atomicAdd, .atomicAnd, .atomicOr, .atomicXor, .blt, .ble, .bgt, .bge, .beq, .bne, .jump,
-            .jumpTable, .call, .return:
+            .jumpTable, .call, .return, .hostCall, .macro:
             break
         }
     }
@@ -66,37 +79,44 @@ struct RegisterValues {
     // MARK: Operations
 
     @inline(__always)
-    private static func binary(_ opcode: Opcode, _ a: AbstractValue, _ b: AbstractValue) -> AbstractValue {
+    private static func binary(_ opcode: Opcode, _ a: Place, _ b: Place, into result: Place) {
         if opcode.type.size == 4 {
-            return AbstractValue(zeroExtending: arithmetic(opcode, a.low, b.low))
+            result.pointee = AbstractValue(zeroExtending: arithmetic(opcode, a.pointee.low, b.pointee.low))
+            return
         }
         switch opcode.operation {
-        case .add: return sum(a, b)
-        case .sub: return difference(a, b)
+        case .add: result.pointee = sum(a, b)
+        case .sub: result.pointee = difference(a, b)
         default:
-            let result = AbstractValue(arithmetic(opcode, a.number, b.number))
             // Rounding an address down, and the like: where it came from is worth remembering.
-            guard !a.isNumber || !b.isNumber, opcode.operation == .and || opcode.operation == .or,
-                a.isNumber || b.isNumber
-            else { return result }
-            var pointer = AbstractValue.top
-            pointer.region = a.isNumber ? b.region : a.region
-            return pointer
+            let rounds = opcode.operation == .and || opcode.operation == .or
+            if rounds, a.pointee.isNumber != b.pointee.isNumber {
+                let region = min(a.pointee.region, b.pointee.region)
+                result.pointee = AbstractValue(.top, region: region)
+            } else {
+                result.pointee = AbstractValue(arithmetic(opcode, a.pointee.number, b.pointee.number))
+            }
         }
     }
 
     /// Addresses plus numbers are addresses; two addresses make a number of which nothing is known.
     @inline(__always)
-    static func sum(_ a: AbstractValue, _ b: AbstractValue) -> AbstractValue {
-        guard a.isNumber || b.isNumber else { return .top }
-        return AbstractValue(a.wide.adding(b.wide), region: min(a.region, b.region))
+    static func sum(_ a: Place, _ b: Place) -> AbstractValue {
+        guard a.pointee.isNumber || b.pointee.isNumber else { return .top }
+        let region = min(a.pointee.region, b.pointee.region)
+        // Loaded values are like that: nothing to work out.
+        if a.pointee.wide.isTop || b.pointee.wide.isTop { return AbstractValue(.top, region: region) }
+        return AbstractValue(a.pointee.wide.adding(b.pointee.wide), region: region)
     }
 
     /// The distance of two addresses in one region is that of their offsets.
     @inline(__always)
-    private static func difference(_ a: AbstractValue, _ b: AbstractValue) -> AbstractValue {
-        if b.isNumber { return AbstractValue(a.wide.subtracting(b.wide), region: a.region) }
-        return a.region == b.region ? AbstractValue(a.wide.subtracting(b.wide)) : .top
+    private static func difference(_ a: Place, _ b: Place) -> AbstractValue {
+        let isInside = a.pointee.region == b.pointee.region
+        guard b.pointee.isNumber || isInside else { return .top }
+        let region = b.pointee.isNumber ? a.pointee.region : AbstractValue.noRegion
+        if a.pointee.wide.isTop || b.pointee.wide.isTop { return AbstractValue(.top, region: region) }
+        return AbstractValue(a.pointee.wide.subtracting(b.pointee.wide), region: region)
     }
 
     @inline(__always)

@@ -36,13 +36,14 @@ struct Expansion {
     }
 
     mutating func run() {
-        let isBackward = provider.backwardJumps()
         var start: [UInt32] = []
         start.reserveCapacity(provider.instructions.count)
         for (index, instruction) in provider.instructions.enumerated() where diagnostics.isEmpty {
             start.append(UInt32(truncatingIfNeeded: code.instructions.count))
             free = acceptor.scratch
-            if isBackward[index], let guardCode = acceptor.guards.jump { expand(guardCode, [], [], index) }
+            if let guardCode = acceptor.guards.jump, provider.isBackward(index, instruction.opcode.shape) {
+                expand(guardCode, [], [], index)
+            }
             expand(instruction, index)
             checkSize(index)
         }
