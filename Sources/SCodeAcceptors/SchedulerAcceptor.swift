@@ -3,12 +3,15 @@ import SCode
 extension Acceptor {
     /// For scheduling fragments (thesis section 3.4).
     public static let scheduler = Acceptor(
-        name: "scheduler", readOnlyRegisters: RegisterSet(rawValue: 0b111 << 29),
+        name: "scheduler", version: 2, readOnlyRegisters: RegisterSet(rawValue: 0b1111 << 28),
         entryRegisters: [
             EntryRegister(Register(29), name: "tick", type: .ul, meaning: "ticks since the machine started"),
             EntryRegister(
                 Register(30), name: "slots", type: .ul, meaning: "slots in the scheduler's jump table"),
             EntryRegister(Register(31), name: "self", type: .ul, meaning: "the scheduler's own environment"),
+            EntryRegister(
+                Register(28), name: "subject", type: .ul,
+                meaning: "in a handler, the environment that the event is about; else 0"),
         ],
         macros: [
             MacroInstruction(
@@ -16,8 +19,20 @@ extension Acceptor {
                 meaning: "offers the processor to the sub-scheduler in a slot; goes on if that refuses"),
             MacroInstruction(
                 "s_app_sched", [.value(.ul)], .accept, meaning: "gives the processor to an environment"),
-            MacroInstruction("s_refuse", [], .refuse, meaning: "declines the processor"),
+            MacroInstruction("s_refuse", [], .refuse, meaning: "declines the processor; ends a handler"),
+            MacroInstruction(
+                "s_resched", [], .template(reschedule),
+                meaning: "ends a handler, and asks that the schedulers decide anew"),
         ], budget: 10_000)
+
+    /// Accepts for environment 0, which nobody is: in a handler that is no answer but a wish.
+    private static let reschedule: CodeTemplate = {
+        do {
+            return try CodeTemplate(text: "fragment reschedule() { accept 0 }")
+        } catch {
+            preconditionFailure("the scheduler's own template breaks a rule: \(error)")
+        }
+    }()
 
     /// The acceptors that come with the system.
     public static let standard: [Acceptor] = [.plain, .filter, .scheduler]

@@ -53,7 +53,7 @@ import Testing
             timeline.messages == [
                 "root: install failed: scheduler 'root' already has a fragment",
                 "root: replace failed: test.scode: there is no region 'nowhere' for the data",
-                "root: replace failed: out of physical memory: 256 pages in one piece are wanted, 180 are free in all",
+                "root: replace failed: out of physical memory: 256 pages in one piece are wanted, 116 are free in all",
                 "root: remove failed: scheduler 'root' has no fragment",
                 "root: replace failed: scheduler 'root' has no fragment",
                 "root: install failed: test.scode: region 'children' is the kernel's; it can only be declared 'ro'",
@@ -145,7 +145,7 @@ import Testing
         var scenario = Scenario.with(
             nil,
             (0..<20).map { .task("t\($0)", start: UInt64($0 + 1) * ms, [.run(30 * ms)]) })
-        scenario.machine.memoryPages = 100
+        scenario.machine.memoryPages = 164
         let timeline = try scenario.run()
         let failed = timeline.messages.filter { $0.hasSuffix("cannot begin: out of physical memory") }.count
         #expect(failed > 0 && failed < 20)

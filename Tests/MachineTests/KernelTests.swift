@@ -227,8 +227,18 @@ import Testing
         #expect(environment(2, ExposedState.EnvironmentField.status) == 0)
         #expect(environment(2, ExposedState.EnvironmentField.pages) == 0)
         #expect(child(1, 0) == [0, 0, 0])
+        func usage(_ id: Int, _ field: Int) -> UInt64 {
+            machine.pages.address(machine.exposed.usage).load(
+                fromByteOffset: id * ExposedState.UsageField.size + field, as: UInt64.self)
+        }
+        #expect((0...4).map { usage($0, ExposedState.UsageField.ran) } == [4, 11, 10, 1, 1].map { $0 * ms })
+        #expect(usage(4, ExposedState.UsageField.since) == 5 * ms)
+        #expect(usage(4, ExposedState.UsageField.waited) == 0)
         machine.run(until: 21 * ms)
         // The first empty place is taken.
         #expect(child(1, 0) == [1, 5, 5])
+        machine.run(until: 56 * ms)
+        #expect(usage(4, ExposedState.UsageField.waited) == 50 * ms)
+        #expect(usage(4, ExposedState.UsageField.since) == 55 * ms)
     }
 }

@@ -1,4 +1,5 @@
 import Benchmark
+import Foundation
 import SCode
 
 /// Reading, decoding and verifying programs of growing size. Each iteration is one whole program; divide by its
@@ -30,6 +31,57 @@ enum VerifierPrograms {
         return text + "    accept s\n}\n"
     }
 
+    /// Loads, stores and arithmetic with a branch forward here and there: 11 instructions a step.
+    static func straight(_ instructions: Int) -> String {
+        var text = "region data: physical rw, 4096\nfragment f(p: p = data, x: ul = 1) {\n    setul s, 0\n"
+        for step in 0..<max(1, instructions / 11) {
+            text += """
+                    lduli   v, p, \(step * 8 % 4000)
+                    addul   s, s, v
+                    andui   w, s, 255
+                    bequi   w, 7, m\(step)
+                    xorul   s, s, w
+                    lshuli  v, v, 3
+                    subul   s, s, v
+                m\(step):
+                    stuli   s, p, 16
+                    mului   x, x, 5
+                    rshuli  w, x, 7
+                    orul    x, x, w
+
+                """
+        }
+        return text + "    accept s\n}\n"
+    }
+
+    /// A program of the repository's own tests.
+    static func fileTest(_ name: String) -> String {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
+        let file = root.appendingPathComponent("filetests/check/\(name).scode")
+        do { return try String(contentsOf: file, encoding: .utf8) } catch { fatalError("\(error)") }
+    }
+
+    /// A module, cut off at every length, with every bit flipped, and with a number that lies at every place.
+    static let hostile: [[UInt8]] = {
+        let module = parse(loops(60)).program.encoded()
+        var all = module.indices.map { Array(module[..<$0]) }
+        for index in module.indices {
+            for bit in 0..<8 {
+                var flipped = module
+                flipped[index] ^= 1 << bit
+                all.append(flipped)
+            }
+            for number: [UInt8] in [
+                [0xff, 0xff, 0xff, 0xff, 0x07], [0xff, 0xff, 0xff, 0xff, 0x0f],
+                Array(repeating: 0xff, count: 9) + [1],
+            ] {
+                all.append(Array(module[..<index]) + number + module[(index + 1)...])
+            }
+        }
+        return all
+    }()
+
     /// Two ways at every step, and both go on: 2^n paths.
     static func diamonds(_ instructions: Int) -> String {
         var text = "fragment f(x: ul, y: ul) {\n"
@@ -58,16 +110,38 @@ enum VerifierPrograms {
 func verifierBenchmarks() {
     let configuration = Benchmark.Configuration(
         metrics: [.wallClock], scalingFactor: .one, maxDuration: .seconds(2))
-    for size in [20, 100, 1_000, 4_000] {
-        let program = parse(VerifierPrograms.loops(size)).program
-        let count = program.fragments.first?.instructions.count ?? 0
-        let bytes = program.encoded()
-        Benchmark("decode and verify \(count) instructions", configuration: configuration) { benchmark in
-            for _ in benchmark.scaledIterations {
-                guard let decoded = try? Program(decoding: bytes) else { return }
-                blackHole(Verifier.verify(decoded, acceptor: .plain).program)
+    for (name, make) in [("straight", VerifierPrograms.straight), ("loops", VerifierPrograms.loops)] {
+        for size in [20, 100, 1_000, 4_000] {
+            let program = parse(make(size)).program
+            let count = program.fragments.first?.instructions.count ?? 0
+            let bytes = program.encoded()
+            Benchmark("decode and verify \(count) instructions, \(name)", configuration: configuration) {
+                benchmark in
+                for _ in benchmark.scaledIterations {
+                    guard let decoded = try? Program(decoding: bytes) else { return }
+                    blackHole(Verifier.verify(decoded, acceptor: .plain).program)
+                }
             }
         }
+    }
+    for name in ["sieve", "run-queue-pick"] {
+        let program = parse(VerifierPrograms.fileTest(name)).program
+        Benchmark("verify \(name)", configuration: configuration) { benchmark in
+            for _ in benchmark.scaledIterations {
+                blackHole(Verifier.verify(program, acceptor: .plain).program)
+            }
+        }
+    }
+    // The slowest is what counts, and how much the process grows by all of them.
+    let hostile = VerifierPrograms.hostile
+    Benchmark(
+        "decode one of \(hostile.count) damaged modules",
+        configuration: .init(
+            metrics: [.wallClock, .peakMemoryResidentDelta], scalingFactor: .one, maxDuration: .seconds(5),
+            maxIterations: 4 * hostile.count)
+    ) { benchmark in
+        let bytes = hostile[benchmark.currentIteration % hostile.count]
+        blackHole(try? Program(decoding: bytes))
     }
     let shapes: [(String, (Int) -> String)] = [
         ("loops", VerifierPrograms.loops), ("diamonds", VerifierPrograms.diamonds),

@@ -25,6 +25,11 @@ struct Environment {
 
     fileprivate(set) var status = Status.free
     fileprivate(set) var ticks: UInt64 = 0
+    /// Nanoseconds of processor time; of a scheduler, of everything below it.
+    fileprivate(set) var ran: UInt64 = 0
+    /// Nanoseconds that it slept or was blocked, and when its status last changed.
+    fileprivate var waited: UInt64 = 0
+    fileprivate var since: UInt64 = 0
     fileprivate(set) var hasBegun = false
     fileprivate(set) var hasEnded = false
     fileprivate(set) var pageTable: PageTable?
@@ -85,7 +90,7 @@ struct EnvironmentTable {
 
     /// Brings an environment to life: an address space and a page of its own. Nothing is left of it when
     /// there is no memory for that.
-    mutating func begin(_ id: Int) throws(MachineError) {
+    mutating func begin(_ id: Int, at now: UInt64) throws(MachineError) {
         let table = try PageTable(pages: pages, owner: id)
         do throws(MachineError) {
             let own = try pages.allocate(owner: id)
@@ -100,13 +105,13 @@ struct EnvironmentTable {
         exposed.set(id, ExposedState.EnvironmentField.id, UInt32(truncatingIfNeeded: id))
         exposed.set(id, ExposedState.EnvironmentField.priority, Int32(truncatingIfNeeded: all[id].priority))
         setParent(id, all[id].parent)
-        setStatus(id, all[id].isScheduler ? .blocked : .runnable)
+        setStatus(id, all[id].isScheduler ? .blocked : .runnable, at: now)
         exposePages(id)
     }
 
     /// Ends an environment, and frees its pages. Its ticks stay to be read; its id is not used again.
-    mutating func end(_ id: Int) {
-        setStatus(id, .free)
+    mutating func end(_ id: Int, at now: UInt64) {
+        setStatus(id, .free, at: now)
         all[id].pageTable?.destroy()
         all[id].pageTable = nil
         all[id].hasEnded = true
@@ -114,7 +119,13 @@ struct EnvironmentTable {
         exposePages(id)
     }
 
-    mutating func setStatus(_ id: Int, _ status: Environment.Status) {
+    mutating func setStatus(_ id: Int, _ status: Environment.Status, at now: UInt64) {
+        if all[id].status == .sleeping || all[id].status == .blocked {
+            all[id].waited = all[id].waited.adding(now - min(now, all[id].since))
+            exposed.setUsage(id, ExposedState.UsageField.waited, all[id].waited)
+        }
+        all[id].since = now
+        exposed.setUsage(id, ExposedState.UsageField.since, now)
         if all[id].status == .runnable { runnableCount -= 1 }
         if status == .runnable { runnableCount += 1 }
         all[id].status = status
@@ -126,15 +137,25 @@ struct EnvironmentTable {
         exposed.set(id, ExposedState.EnvironmentField.owner, UInt32(truncatingIfNeeded: parent))
     }
 
-    /// Charges timer interrupts to the environment that was running, and to the schedulers above it.
-    mutating func charge(_ ticks: UInt64, to id: Int) {
-        guard ticks > 0 else { return }
+    /// Charges time, and the timer interrupts in it, to the environment that was running and to the schedulers above
+    /// it; to entry 0 when nobody was.
+    mutating func charge(_ time: UInt64, ticks: UInt64, to id: Int) {
+        guard time > 0 else { return }
         var next = id
         repeat {
-            all[next].ticks = all[next].ticks.adding(ticks)
-            exposed.set(next, ExposedState.EnvironmentField.ticks, all[next].ticks)
+            all[next].ran = all[next].ran.adding(time)
+            exposed.setUsage(next, ExposedState.UsageField.ran, all[next].ran)
+            if ticks > 0 {
+                all[next].ticks = all[next].ticks.adding(ticks)
+                exposed.set(next, ExposedState.EnvironmentField.ticks, all[next].ticks)
+            }
             next = all[next].parent
         } while next != 0
+    }
+
+    /// Shows when the period of an environment's timer ends.
+    func setDeadline(_ id: Int, _ time: UInt64) {
+        exposed.setUsage(id, ExposedState.UsageField.deadline, time)
     }
 
     /// Brings the exposed count of an environment's pages up to date.

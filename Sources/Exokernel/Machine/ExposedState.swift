@@ -9,11 +9,12 @@ final class ExposedState {
     enum RegionName {
         static let machine = "machine"
         static let environments = "environments"
+        static let usage = "usage"
         static let children = "children"
-        static let all: Set<String> = [machine, environments, children]
+        static let all: Set<String> = [machine, environments, usage, children]
     }
 
-    /// `struct machine { time: ul, tick: ul, quantum: ul, seed: ul, environments: u }`, times in nanoseconds.
+    /// `struct machine { time: ul, tick: ul, quantum: ul, seed: ul, environments: u, running: u }`, times in nanoseconds.
     enum MachineField {
         static let time = 0
         static let tick = 8
@@ -21,6 +22,8 @@ final class ExposedState {
         static let seed = 24
         /// One more than the highest id of an environment.
         static let environments = 32
+        /// The environment that has the processor; 0: none.
+        static let running = 36
     }
 
     /// `struct environment { id: u, status: u, ticks: ul, page_faults: u, pages: u, owner: u, priority: i }`;
@@ -41,12 +44,27 @@ final class ExposedState {
         static let size = 32
     }
 
+    /// `struct usage { ran: ul, waited: ul, since: ul, deadline: ul }`, in nanoseconds; the entry of an environment is
+    /// at its id.
+    enum UsageField {
+        /// Processor time received; of a scheduler: by everything below it. Entry 0: time in which nobody ran.
+        static let ran = 0
+        /// Time spent sleeping or blocked, up to the last wake-up.
+        static let waited = 8
+        /// When its status last changed.
+        static let since = 16
+        /// When the period of its timer ends; 0: it has none.
+        static let deadline = 24
+        static let size = 32
+    }
+
     /// The table has room for all environments and schedulers of the largest scenario, so that a fragment
     /// may declare it that large whatever the scenario.
     static let environmentCapacity = 8192
 
     let machine: Frame
     let environments: Frame
+    let usage: Frame
     private let pages: PhysicalPages
 
     init(pages: PhysicalPages) throws(MachineError) {
@@ -54,6 +72,8 @@ final class ExposedState {
         machine = try pages.allocate(owner: 0)
         environments = try pages.allocate(
             Frame.pages(holding: Self.environmentCapacity * EnvironmentField.size), owner: 0)
+        usage = try pages.allocate(
+            Frame.pages(holding: Self.environmentCapacity * UsageField.size), owner: 0)
     }
 
     func setMachine<Value: FixedWidthInteger & BitwiseCopyable>(_ field: Int, _ value: Value) {
@@ -64,5 +84,12 @@ final class ExposedState {
         guard (0..<Self.environmentCapacity).contains(environment) else { return }
         pages.address(environments).storeBytes(
             of: value.littleEndian, toByteOffset: environment * EnvironmentField.size + field, as: Value.self)
+    }
+
+    func setUsage(_ environment: Int, _ field: Int, _ nanoseconds: UInt64) {
+        guard (0..<Self.environmentCapacity).contains(environment) else { return }
+        pages.address(usage).storeBytes(
+            of: nanoseconds.littleEndian, toByteOffset: environment * UsageField.size + field,
+            as: UInt64.self)
     }
 }

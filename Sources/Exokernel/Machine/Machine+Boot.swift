@@ -35,7 +35,7 @@ extension Machine {
             // Code that is wrong is reported now, not in the middle of the simulation.
             switch event.action {
             case .remove: break
-            case .install(let source, _), .replace(let source, _): _ = try downloads.fragment(source)
+            case .install(let source, _), .replace(let source, _): _ = try downloads.code(source)
             }
             timeouts.add(.scenarioEvent(index), at: event.time)
         }
@@ -70,7 +70,7 @@ extension Machine {
         guard schedulers.updateValue(id, forKey: scheduler.name) == nil else {
             throw .twoSchedulers(scheduler.name)
         }
-        try environments.begin(id)
+        try environments.begin(id, at: clock.now)
         let size = try Self.size(of: scheduler, depth: 1)
         try tree.attach(
             environments[id], slots: max(Self.slots, size.schedulers), entries: max(1, size.total))

@@ -90,18 +90,18 @@ extension Machine {
         return nil
     }
 
+    /// Runs a fragment and what it calls.
+    func invoke(_ fragment: SchedulerFragment) -> SchedulerFragment.Answer {
+        invocations += 1
+        guard measuresInvocations else { return fragment.invoke(budget: scenario.machine.budget) }
+        let start = ContinuousClock.now
+        defer { invocationTime += ContinuousClock.now - start }
+        return fragment.invoke(budget: scenario.machine.budget)
+    }
+
     /// Invokes a chain of fragments, and checks its answer.
     private func ask(_ fragment: SchedulerFragment, _ budgetUsed: inout UInt64) -> Verdict {
-        let budget = scenario.machine.budget
-        let answer: SchedulerFragment.Answer
-        invocations += 1
-        if measuresInvocations {
-            let start = ContinuousClock.now
-            answer = fragment.invoke(budget: budget)
-            invocationTime += ContinuousClock.now - start
-        } else {
-            answer = fragment.invoke(budget: budget)
-        }
+        let answer = invoke(fragment)
         budgetUsed = budgetUsed.adding(answer.budgetUsed)
 
         let scheduler = answer.scheduler
@@ -132,7 +132,7 @@ extension Machine {
     }
 
     /// A fragment that fails again and again goes, and the default takes its place for good.
-    private func countFailure(of scheduler: Int) {
+    func countFailure(of scheduler: Int) {
         guard var installed = downloaded[scheduler] else { return }
         installed.failures += 1
         downloaded[scheduler] = installed

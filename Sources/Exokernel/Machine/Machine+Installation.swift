@@ -47,7 +47,7 @@ extension Machine {
             recorder.moveUnder(environments[parent].node, child.node)
         }
         relink(parent)
-        environments.end(id)
+        environments.end(id, at: clock.now)
         recorder.endScheduler(environments[id].node, at: clock.now)
     }
 
@@ -66,7 +66,7 @@ extension Machine {
     func download(
         _ source: Scenario.FragmentSource, data: [Scenario.RegionData], for id: Int
     ) throws(MachineError) -> Installed {
-        let code = try downloads.fragment(source)
+        let code = try downloads.code(source)
         let kept = downloaded[id]?.regions ?? []
         let new = try build(code, path: source.path, data: data, for: id, keeping: kept)
         downloaded[id] = new
@@ -117,7 +117,7 @@ extension Machine {
         guard let node = tree[id] else { return nil }
         do throws(MachineError) {
             let source = DefaultScheduler.source(entries: node.entryLimit)
-            let code = try downloads.fragment(source)
+            let code = try downloads.code(source)
             let new = try build(code, path: source.path, data: [], for: id, keeping: [])
             defaults[id] = new
             for (slot, child) in node.slots.enumerated() where child != 0 {
@@ -136,12 +136,13 @@ extension Machine {
     /// - Parameter old: regions of the fragment that it replaces. Memory under the same name and guard is
     ///   kept, with what is in it.
     private func build(
-        _ code: VerifiedFragment, path: String, data: [Scenario.RegionData], for id: Int,
+        _ downloaded: DownloadedCode, path: String, data: [Scenario.RegionData], for id: Int,
         keeping old: [RegionStorage]
     ) throws(MachineError) -> Installed {
         guard let node = tree[id], let allocator = allocator(of: id, path: path) else {
             throw .unknownScheduler(environments[id].name)
         }
+        let code = downloaded.schedule
         try check(data, against: code.regions, path: path)
         var regions: [RegionStorage] = []
         var fresh: [RegionStorage] = []
@@ -163,6 +164,11 @@ extension Machine {
                         region, frame: exposed.environments,
                         bytes: ExposedState.environmentCapacity * ExposedState.EnvironmentField.size,
                         besides: others)
+                case ExposedState.RegionName.usage:
+                    storage = try allocator.kernelRegion(
+                        region, frame: exposed.usage,
+                        bytes: ExposedState.environmentCapacity * ExposedState.UsageField.size,
+                        besides: others)
                 case ExposedState.RegionName.children:
                     // A fragment for any number of children declares more than there are: show as much.
                     if table == nil, region.size > UInt64(node.tableSize),
@@ -179,18 +185,22 @@ extension Machine {
                 fresh.append(storage)
                 regions.append(storage)
             }
-            let fragment: SchedulerFragment
-            do throws(InstallFailure) {
-                fragment = try SchedulerFragment(
-                    code, regions: regions, memory: pages.memory, space: allocator.pageTable.space,
-                    scheduler: id, slots: node.slots.count, engine: engine)
-            } catch {
-                throw .installation(path: path, error)
+            func instance(_ code: VerifiedFragment) throws(MachineError) -> SchedulerFragment {
+                do throws(InstallFailure) {
+                    return try SchedulerFragment(
+                        code, regions: regions, memory: pages.memory, space: allocator.pageTable.space,
+                        scheduler: id, slots: node.slots.count, engine: engine)
+                } catch {
+                    throw .installation(path: path, error)
+                }
             }
+            let fragment = try instance(code)
+            var handlers: [EventPoint: SchedulerFragment] = [:]
+            for (point, handler) in downloaded.handlers { handlers[point] = try instance(handler) }
             // From here on nothing fails.
             commit(regions, of: code, data: data, old: old, allocator: allocator)
             if let table { moveChildTable(of: id, to: table) }
-            return Installed(fragment: fragment, regions: regions)
+            return Installed(fragment: fragment, handlers: handlers, regions: regions)
         } catch {
             for storage in fresh { allocator.release(storage) }
             if let table { pages.release(table.frame, count: table.pages) }

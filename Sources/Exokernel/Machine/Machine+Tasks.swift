@@ -12,14 +12,15 @@ extension Machine {
     }
 
     func begin(_ id: Int) throws(MachineError) {
-        try environments.begin(id)
+        try environments.begin(id, at: clock.now)
         do throws(MachineError) {
             try tree.add(application: environments[id])
         } catch {
-            environments.end(id)
+            environments.end(id, at: clock.now)
             throw error
         }
         recorder.begin(environments[id].node, .runnable, at: clock.now)
+        raise(.begin, about: id)
     }
 
     /// Ends a task, wherever it is; others go on with what it held.
@@ -42,24 +43,26 @@ extension Machine {
     }
 
     private func cancel(_ id: Int) {
-        environments.end(id)
+        environments.end(id, at: clock.now)
         recorder.cancel(environments[id].node, at: clock.now)
         unfinished -= 1
     }
 
     private func leave(_ id: Int) {
         if running == id { stopRunning() }
+        raise(.end, about: id)
         tree.remove(application: environments[id])
-        environments.end(id)
+        environments.end(id, at: clock.now)
         recorder.end(environments[id].node, at: clock.now)
         unfinished -= 1
     }
 
     func wake(_ id: Int) {
         guard environments[id].status == .sleeping || environments[id].status == .blocked else { return }
-        environments.setStatus(id, .runnable)
+        environments.setStatus(id, .runnable, at: clock.now)
         recorder.change(environments[id].node, to: .runnable, at: clock.now)
         recorder.wakeup(environments[id].node, at: clock.now)
+        raise(.wake, about: id)
     }
 
     /// The running environment gives the processor back; a decision follows.
@@ -70,17 +73,19 @@ extension Machine {
 
     private func sleep(_ id: Int, until time: UInt64) {
         timeouts.add(.wake(environment: id), at: time)
-        environments.setStatus(id, .sleeping)
+        environments.setStatus(id, .sleeping, at: clock.now)
         recorder.change(environments[id].node, to: .sleeping, at: clock.now)
         stopRunning()
+        raise(.sleep, about: id)
     }
 
     private func apply(_ effect: Synchronisation.Effect, to id: Int) {
         if let complaint = effect.complaint { report(complaint, id) }
         if effect.blocks {
-            environments.setStatus(id, .blocked)
+            environments.setStatus(id, .blocked, at: clock.now)
             recorder.change(environments[id].node, to: .blocked, at: clock.now)
             stopRunning()
+            raise(.sleep, about: id)
         }
         for other in effect.woken { wake(other) }
     }
@@ -116,6 +121,8 @@ extension Machine {
         case .timer(let name, let period):
             let end = applications[application].synchronisation.period(
                 name, of: period, by: id, now: clock.now)
+            // What is done from now on is to be done before the next period ends.
+            environments.setDeadline(id, end.adding(period))
             if end > clock.now { sleep(id, until: end) }
         case .yield: isRevoked = true
         case .lock(let name): apply(applications[application].synchronisation.lock(name, by: id), to: id)

@@ -55,7 +55,11 @@ public final class Machine {
     var unfinished = 0
 
     /// Who has the processor.
-    var running: Int?
+    var running: Int? {
+        didSet {
+            exposed.setMachine(ExposedState.MachineField.running, UInt32(truncatingIfNeeded: running ?? 0))
+        }
+    }
     /// Whether the running environment is to lose the processor.
     var isRevoked = false
     private var isIdle = false
@@ -138,7 +142,7 @@ public final class Machine {
         let passed = time - min(time, clock.now)
         let ticks = clock.advance(to: time)
         if let running { environments[running].burst -= min(environments[running].burst, passed) }
-        environments.charge(ticks, to: running ?? 0)
+        environments.charge(passed, ticks: ticks, to: running ?? 0)
     }
 
     private func expire(onlyPrecise: Bool) {

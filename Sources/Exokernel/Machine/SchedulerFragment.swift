@@ -21,6 +21,7 @@ final class SchedulerFragment {
         static let tick = 0
         static let slots = 1
         static let environment = 2
+        static let subject = 3
     }
 
     private let fragment: Fragment
@@ -42,6 +43,8 @@ final class SchedulerFragment {
     }
 
     func setSlot(_ slot: Int, _ other: SchedulerFragment?) { fragment.setSlot(slot, other?.fragment) }
+    /// The environment that an event is about, while its handler runs; else 0.
+    func setSubject(_ id: Int) { fragment.setEntryRegister(EntryRegister.subject, UInt64(id)) }
     func setTick(_ tick: UInt64) { fragment.setEntryRegister(EntryRegister.tick, tick) }
 
     /// Runs the fragment and what it calls, with one budget for all of it.
@@ -74,6 +77,12 @@ extension RegionStorage {
     }
 }
 
+/// What a scheduler downloads: the fragment that decides, and its handlers of events.
+struct DownloadedCode {
+    let schedule: VerifiedFragment
+    let handlers: [EventPoint: VerifiedFragment]
+}
+
 /// Reads and verifies downloaded code, each text once.
 struct Downloads {
     private let acceptor: Acceptor
@@ -87,7 +96,7 @@ struct Downloads {
         self.acceptor = acceptor
     }
 
-    mutating func fragment(_ source: Scenario.FragmentSource) throws(MachineError) -> VerifiedFragment {
+    mutating func code(_ source: Scenario.FragmentSource) throws(MachineError) -> DownloadedCode {
         let module: Module
         if let known = modules[source.text] {
             module = known
@@ -102,6 +111,11 @@ struct Downloads {
         guard let fragment = module.fragment(named: source.fragment) else {
             throw .noSuchFragment(path: source.path, name: source.fragment)
         }
-        return fragment
+        var handlers: [EventPoint: VerifiedFragment] = [:]
+        for point in EventPoint.allCases {
+            let handler = module.fragment(named: point.rawValue)
+            if let handler, handler !== fragment { handlers[point] = handler }
+        }
+        return DownloadedCode(schedule: fragment, handlers: handlers)
     }
 }
