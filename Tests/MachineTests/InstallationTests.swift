@@ -100,7 +100,9 @@ import Testing
             (21 * ms, .remove),
             (21 * ms, .install(small, data: [])),
         ]
-        let timeline = try scenario(small, events).run()
+        var limits = Machine.Limits()
+        limits.failures = 16
+        let timeline = try Machine(scenario: scenario(small, events), limits: limits).run()
         // Decisions at 0, 4 | 8, 12 | 16 | 20 | 24 … 36.
         let numbers = timeline.messages.map { $0.replacing("root: accepted for ", with: "") }
             .map { $0.replacing(", which does not exist", with: "") }

@@ -30,6 +30,8 @@ struct Environment {
     /// Nanoseconds that it slept or was blocked, and when its status last changed.
     fileprivate var waited: UInt64 = 0
     fileprivate var since: UInt64 = 0
+    /// When it last lost the processor.
+    fileprivate var stopped: UInt64 = 0
     fileprivate(set) var hasBegun = false
     fileprivate(set) var hasEnded = false
     fileprivate(set) var pageTable: PageTable?
@@ -151,6 +153,20 @@ struct EnvironmentTable {
             }
             next = all[next].parent
         } while next != 0
+    }
+
+    /// Notes that an environment, which can go on, has lost the processor.
+    mutating func noteStop(_ id: Int, at now: UInt64) { all[id].stopped = now }
+
+    /// Who has been able to run for the longest time without the processor, and since when.
+    /// - Parameter running: who has it.
+    func longestWaiting(besides running: Int?) -> (id: Int, since: UInt64)? {
+        var longest: (id: Int, since: UInt64)?
+        for environment in all where environment.status == .runnable && environment.id != running {
+            let since = max(environment.since, environment.stopped)
+            if longest.map({ since < $0.since }) ?? true { longest = (environment.id, since) }
+        }
+        return longest
     }
 
     /// Shows when the period of an environment's timer ends.

@@ -34,7 +34,7 @@ extension Machine {
             guard schedulers[event.node] != nil else { throw .unknownScheduler(event.node) }
             // Code that is wrong is reported now, not in the middle of the simulation.
             switch event.action {
-            case .remove: break
+            case .remove, .detach: break
             case .install(let source, _), .replace(let source, _): _ = try downloads.code(source)
             }
             timeouts.add(.scenarioEvent(index), at: event.time)

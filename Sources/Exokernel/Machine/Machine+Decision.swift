@@ -8,7 +8,7 @@ extension Machine {
         case environment(Int, by: Int)
         case refused
         /// The fragment of `scheduler` failed.
-        case failed(scheduler: Int, message: String, reason: AbortReason?)
+        case failed(scheduler: Int, message: String, reason: AbortReason?, registers: String?)
     }
 
     private struct Choice {
@@ -26,9 +26,11 @@ extension Machine {
 
         var budgetUsed: UInt64 = 0
         let previous = running
+        lookForStarvation()
         let choice = choose(&budgetUsed)
         running = choice?.environment
         if let previous, previous != running {
+            environments.noteStop(previous, at: clock.now)
             recorder.change(environments[previous].node, to: .runnable, at: clock.now)
         }
         if let running { recorder.change(environments[running].node, to: .running, at: clock.now) }
@@ -41,12 +43,13 @@ extension Machine {
 
     private func choose(_ budgetUsed: inout UInt64) -> Choice? {
         let root = tree.root
+        if isUnderDefault { return firstRunnable(below: root) }
         guard let fragment = activeFragment(of: root) else { return firstRunnable(below: root) }
         switch ask(fragment, &budgetUsed) {
         case .environment(let id, let scheduler):
             return Choice(environment: id, byDefault: downloaded[scheduler] == nil)
-        case .failed(let scheduler, let message, let reason):
-            report(message, scheduler)
+        case .failed(let scheduler, let message, let reason, let registers):
+            report(message, scheduler, registers: registers)
             let choice = chooseByDefault(below: scheduler, &budgetUsed) ?? firstRunnable(below: root)
             // Whoever ran out of budget may have been robbed of it by a scheduler below.
             if reason != .budgetExhausted || !hasFragmentBelow(scheduler) { countFailure(of: scheduler) }
@@ -105,13 +108,13 @@ extension Machine {
         budgetUsed = budgetUsed.adding(answer.budgetUsed)
 
         let scheduler = answer.scheduler
-        func failed(_ message: String, _ reason: AbortReason? = nil) -> Verdict {
-            .failed(scheduler: scheduler, message: message, reason: reason)
+        func failed(_ message: String, _ reason: AbortReason? = nil, _ registers: String? = nil) -> Verdict {
+            .failed(scheduler: scheduler, message: message, reason: reason, registers: registers)
         }
         switch answer.outcome {
         case .refuse: return .refused
-        case .abort(let reason, let line):
-            return failed("abort \(reason.name)" + (line > 0 ? " at line \(line)" : ""), reason)
+        case .abort(let reason, let line, let registers):
+            return failed("abort \(reason.name)" + (line > 0 ? " at line \(line)" : ""), reason, registers)
         case .accept(let value):
             guard environments.contains(value) else {
                 return failed("accepted for \(value), which does not exist")
@@ -134,10 +137,31 @@ extension Machine {
     /// A fragment that fails again and again goes, and the default takes its place for good.
     func countFailure(of scheduler: Int) {
         guard var installed = downloaded[scheduler] else { return }
-        installed.failures += 1
+        let now = clock.ticks
+        installed.failures.removeAll { now - $0 >= limits.failureWindow }
+        installed.failures.append(now)
         downloaded[scheduler] = installed
-        guard installed.failures >= limits.failures else { return }
-        report("detached after \(installed.failures) failures", scheduler, always: true)
+        guard installed.failures.count >= limits.failures else { return }
+        report(
+            "detached after \(installed.failures.count) failures within \(limits.failureWindow) ticks",
+            scheduler,
+            always: true)
         remove(scheduler)
+    }
+
+    /// An environment that can run, and that nobody gives the processor to for too long, is a sign that the schedulers
+    /// do not do their duty: then the kernel takes turns itself, until the root has another fragment.
+    private func lookForStarvation() {
+        let patience = scenario.machine.starvation
+        guard patience > 0, !isUnderDefault, clock.now >= nextStarvationCheck else { return }
+        nextStarvationCheck = clock.now.adding(max(1, patience / 8))
+        guard let victim = environments.longestWaiting(besides: running),
+            clock.now - victim.since >= patience
+        else { return }
+        isUnderDefault = true
+        let ticks = (clock.now - victim.since) / clock.tick
+        report(
+            "'\(environments[victim.id].name)' could run and was not chosen for \(ticks) ticks: all are under the default until the fragment of '\(environments[tree.root].name)' is replaced",
+            tree.root, always: true)
     }
 }

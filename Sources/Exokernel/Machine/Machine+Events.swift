@@ -33,10 +33,10 @@ extension Machine {
         switch answer.outcome {
         case .accept: return true
         case .refuse: return false
-        case .abort(let reason, let line):
+        case .abort(let reason, let line, let registers):
             report(
                 "handler '\(point.rawValue)': abort \(reason.name)" + (line > 0 ? " at line \(line)" : ""),
-                scheduler)
+                scheduler, registers: registers)
             countFailure(of: scheduler)
             return false
         }

@@ -5,10 +5,16 @@ extension Machine {
     /// Does what the scenario says is done at this moment. What cannot be done is an incident, and leaves
     /// everything as it was.
     func perform(_ event: Scenario.Event) {
-        guard let id = schedulers[event.node] else { return }
+        guard let id = schedulers[event.node] else {
+            return recorder.incident(
+                "event for '\(event.node)', which has been detached", node: nil, at: clock.now, always: false)
+        }
         let what: String
         do throws(MachineError) {
             switch event.action {
+            case .detach:
+                what = "detach"
+                try detachScheduler(event.node)
             case .remove:
                 what = "remove"
                 guard downloaded[id] != nil else { throw .hasNoFragment(event.node) }
@@ -57,6 +63,7 @@ extension Machine {
     ) throws(MachineError) {
         let old = downloaded[id]
         let new = try download(source, data: data, for: id)
+        if id == tree.root { isUnderDefault = false }
         relink(id)
         if let old { release(old, of: id, except: new) }
     }

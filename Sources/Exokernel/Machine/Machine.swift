@@ -15,8 +15,9 @@ public final class Machine {
         public var actionsPerInstant = 100_000
         /// Actions, decisions and timeouts in all; the simulation ends then.
         public var steps = 8_000_000
-        /// Failures of one fragment, after which it is removed.
-        public var failures = 16
+        /// Failures of one fragment within `failureWindow` ticks, after which it is removed.
+        public var failures = 3
+        public var failureWindow: UInt64 = 1000
         public init() {}
     }
 
@@ -60,6 +61,11 @@ public final class Machine {
             exposed.setMachine(ExposedState.MachineField.running, UInt32(truncatingIfNeeded: running ?? 0))
         }
     }
+    /// Somebody could run and was never chosen: until the root's fragment is replaced, no fragment is asked.
+    var isUnderDefault = false
+    /// When to look next for such an environment.
+    var nextStarvationCheck: UInt64 = 0
+
     /// Whether the running environment is to lose the processor.
     var isRevoked = false
     private var isIdle = false
@@ -170,8 +176,12 @@ public final class Machine {
     }
 
     /// Notes that something went wrong in an environment, or in a scheduler's fragment.
-    /// - Parameter always: kept even if there have been many different ones.
-    func report(_ message: String, _ environment: Int, always: Bool = false) {
-        recorder.incident(message, node: environments[environment].node, at: clock.now, always: always)
+    /// - Parameters:
+    ///   - always: kept even if there have been many different ones.
+    ///   - registers: what the fragment's registers held.
+    func report(_ message: String, _ environment: Int, always: Bool = false, registers: String? = nil) {
+        recorder.incident(
+            message, node: environments[environment].node, at: clock.now, always: always, registers: registers
+        )
     }
 }

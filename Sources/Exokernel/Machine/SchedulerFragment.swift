@@ -8,7 +8,7 @@ final class SchedulerFragment {
         enum Outcome {
             case accept(UInt64)
             case refuse
-            case abort(AbortReason, line: UInt32)
+            case abort(AbortReason, line: UInt32, registers: String)
         }
         var outcome: Outcome
         /// The id of the scheduler whose fragment accepted or was aborted.
@@ -55,9 +55,18 @@ final class SchedulerFragment {
             switch invocation.exit {
             case .accept(let value): .accept(value)
             case .refuse: .refuse
-            case .abort(let abort): .abort(abort.reason, line: abort.line)
+            case .abort(let abort):
+                .abort(
+                    abort.reason, line: abort.line, registers: Self.text(abort.registers, invocation.leftIn))
             }
         return Answer(outcome: outcome, scheduler: invocation.leftIn.owner, budgetUsed: used)
+    }
+
+    /// The registers that were still of use, as people call them.
+    private static func text(_ registers: RegisterFile, _ fragment: Fragment) -> String {
+        registers.valid.registers.map {
+            "\(fragment.code.code.name(of: $0)) = \(registers.values[Int($0.number)])"
+        }.joined(separator: ", ")
     }
 }
 

@@ -56,8 +56,10 @@ struct TimelineRecorder {
 
     mutating func wakeup(_ node: Int, at time: UInt64) { timeline.wakeups.append((time, node)) }
     mutating func decision(_ decision: Timeline.Decision) { timeline.decisions.append(decision) }
-    mutating func incident(_ message: String, node: Int?, at time: UInt64, always: Bool) {
-        incidents.add(message, node: node, at: time, always: always)
+    mutating func incident(
+        _ message: String, node: Int?, at time: UInt64, always: Bool, registers: String? = nil
+    ) {
+        incidents.add(message, node: node, at: time, always: always, registers: registers)
     }
 
     /// An environment that was to begin later never will.
@@ -99,7 +101,9 @@ struct IncidentLog {
     private var messages: [Int?: Int] = [:]
 
     /// - Parameter always: kept even if there have been many different ones.
-    mutating func add(_ message: String, node: Int?, at time: UInt64, always: Bool) {
+    mutating func add(
+        _ message: String, node: Int?, at time: UInt64, always: Bool, registers: String? = nil
+    ) {
         var key = Key(node: node, message: message)
         if indices[key] == nil, !always, messages[node, default: 0] >= Self.messagesPerNode {
             key.message = "further incidents of other kinds"
@@ -110,7 +114,8 @@ struct IncidentLog {
         }
         messages[node, default: 0] += 1
         indices[key] = order.count
-        order.append((Timeline.Incident(time: time, node: node, message: key.message), 1))
+        order.append(
+            (Timeline.Incident(time: time, node: node, message: key.message, registers: registers), 1))
     }
 
     /// In the order of their first occurrence; the message says how often it was.

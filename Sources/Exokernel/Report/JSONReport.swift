@@ -29,6 +29,7 @@ public enum JSONReport {
             return object([
                 ("time", "\(incident.time)"), ("node", node ?? "null"),
                 ("message", ReportFormat.json(incident.message)),
+                ("registers", incident.registers.map(ReportFormat.json) ?? "null"),
             ])
         }
         fields.append(("nodes", array(nodes)))

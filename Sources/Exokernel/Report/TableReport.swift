@@ -89,7 +89,8 @@ public enum TableReport {
                 timeline.nodes.indices.contains($0) ? timeline.nodes[$0].name : nil
             }
             table.append([ReportFormat.time(incident.time), (node ?? "–").escapedForTerminal])
-            lines.append("  " + incident.message.escapedForTerminal)
+            let registers = incident.registers.map { $0.isEmpty ? "" : " (\($0))" } ?? ""
+            lines.append("  " + (incident.message + registers).escapedForTerminal)
         }
         let rows = table.text(styled: false).split(separator: "\n", omittingEmptySubsequences: false)
         let shown = zip(rows.dropFirst(), lines).map { TextTable.style("\($0)\($1)", .warning, styled) }

@@ -60,10 +60,13 @@ public struct Timeline: Sendable {
         public var node: Int?
         /// `abort budget-exhausted at line 12`, `refused by everyone`, `detached`, …
         public var message: String
-        public init(time: UInt64, node: Int?, message: String) {
+        /// What the fragment's registers held, the first time: `n = 0, entry = 4294971392`.
+        public var registers: String?
+        public init(time: UInt64, node: Int?, message: String, registers: String? = nil) {
             self.time = time
             self.node = node
             self.message = message
+            self.registers = registers
         }
     }
 

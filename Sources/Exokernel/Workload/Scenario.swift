@@ -25,6 +25,9 @@ public struct Scenario: Sendable, Hashable {
         public var seed: UInt64 = 1
         /// Backward jumps and calls that one chain of fragments may make.
         public var budget: UInt64 = 10_000
+        /// How long an environment may be able to run without being chosen, before the kernel stops asking the
+        /// schedulers; 0: for ever.
+        public var starvation: UInt64 = 30_000_000_000
         public init() {}
     }
 
@@ -127,6 +130,8 @@ public struct Scenario: Sendable, Hashable {
         }
 
         public enum Action: Sendable, Hashable {
+            /// The scheduler goes, as when its process dies; its children go to the scheduler above.
+            case detach
             /// The fragment goes; the default takes its place.
             case remove
             /// A fragment for a scheduler that has none at that moment.

@@ -86,7 +86,7 @@ final class ScenarioBuilder {
 
     private func machine(_ node: Node) -> Scenario.Machine {
         var machine = Scenario.Machine()
-        let keys = ["tick", "quantum", "duration", "memory", "seed", "budget"]
+        let keys = ["tick", "quantum", "duration", "memory", "seed", "budget", "starvation"]
         guard let parts = tree.mapping(node, "'machine'", keys: keys) else { return machine }
         let second: UInt64 = 1_000_000_000
         if let node = parts["tick"] {
@@ -105,6 +105,11 @@ final class ScenarioBuilder {
         }
         if let node = parts["budget"] {
             machine.budget = tree.integer(node, "'budget'", in: 1...1_000_000_000) ?? machine.budget
+        }
+        if let node = parts["starvation"] {
+            let isOff = if case .scalar(let scalar) = node { scalar.string == "never" } else { false }
+            machine.starvation =
+                isOff ? 0 : tree.duration(node, "'starvation'", atLeast: 1_000) ?? machine.starvation
         }
         if machine.quantum < machine.tick {
             tree.report(.outOfRange("'quantum'", "at least a tick"), at: parts["quantum"] ?? node)
@@ -145,7 +150,7 @@ final class ScenarioBuilder {
     }
 
     private func event(_ node: Node) -> Scenario.Event? {
-        let actions = ["remove", "install", "replace"]
+        let actions = ["remove", "install", "replace", "detach"]
         guard let parts = tree.mapping(node, "an event", keys: ["at"] + actions) else { return nil }
         guard let at = parts["at"] else {
             tree.report(.missingKey("at", of: "an event"), at: node)
@@ -153,13 +158,16 @@ final class ScenarioBuilder {
         }
         let given = actions.filter { parts[$0] != nil }
         guard let kind = given.first, let what = parts[kind] else {
-            tree.report(.missingKey("remove', 'install' or 'replace", of: "an event"), at: node)
+            tree.report(.missingKey("remove', 'detach', 'install' or 'replace", of: "an event"), at: node)
             return nil
         }
         if given.count > 1 { tree.report(.excludes(given[0], given[1]), at: node) }
         guard let time = tree.duration(at, "'at'") else { return nil }
         if kind == "remove" {
             return schedulerName(what).map { Scenario.Event(time: time, node: $0, action: .remove) }
+        }
+        if kind == "detach" {
+            return schedulerName(what).map { Scenario.Event(time: time, node: $0, action: .detach) }
         }
         let keys = ["node", "scheduler", "fragment", "data"]
         guard let details = tree.mapping(what, "'\(kind)'", keys: keys) else { return nil }

@@ -1,0 +1,89 @@
+import Exokernel
+import Foundation
+import Testing
+
+/// What the kernel does about schedulers that fail, starve others, or die.
+@Suite struct PolicyTests {
+    private static func busy(_ name: String) -> Scenario.Child { .task(name, loops: nil, [.run(5 * ms)]) }
+
+    /// Aborts at each decision that falls on a multiple of `period` ticks, else takes the first child.
+    private static func abortsEvery(_ period: Int) -> Scenario.FragmentSource {
+        let text = Code.first.text.replacingOccurrences(
+            of: "fragment first() {",
+            with: """
+                fragment first() {
+                    register tick = r29
+                    modul   rest, tick, \(period)
+                    setul   one, 1
+                    divul   one, one, rest
+                """)
+        return Scenario.FragmentSource(path: "test.scode", text: text)
+    }
+
+    @Test func theReportHasTheRegistersOfAnAbort() throws {
+        let source = Code.source(
+            "fragment f() {\n setul zero, 0\n setul n, 7\n divul n, n, zero\n s_app_sched n\n }")
+        let timeline = try Scenario.with(source, [Self.busy("a")]).run()
+        #expect(timeline.incidents.first?.message == "abort division-by-zero at line 12 × 3")
+        #expect(timeline.incidents.first?.registers == "zero = 0, n = 7")
+    }
+
+    /// Three in a window, and not three in all.
+    @Test func failuresAreForgotten() throws {
+        // A decision every 4 ticks; one abort in 600.
+        let rare = try Scenario.with(Self.abortsEvery(600), [Self.busy("a")], duration: 4000 * ms).run()
+        #expect(rare.messages == ["root: abort division-by-zero at line 13 × 7"])
+        let often = try Scenario.with(Self.abortsEvery(40), [Self.busy("a")]).run()
+        #expect(
+            often.messages == [
+                "root: abort division-by-zero at line 13 × 3",
+                "root: detached after 3 failures within 1000 ticks",
+            ])
+        #expect(often.incidents.last?.time == 80 * ms)
+    }
+
+    /// Whoever serves only the first child starves the second: after that the kernel takes turns itself.
+    @Test func starvationEndsTheSchedulersRule() throws {
+        var scenario = Scenario.with(Code.first, [Self.busy("a"), Self.busy("b")])
+        scenario.machine.starvation = 400 * ms
+        let timeline = try scenario.run()
+        #expect(timeline.messages.count == 1)
+        #expect(timeline.messages.first?.contains("'b' could run and was not chosen for 4") == true)
+        #expect(timeline.received("b") > 250 * ms)
+        scenario.machine.starvation = 0
+        #expect(try scenario.run().received("b") == 0)
+    }
+
+    @Test func anotherRootRulesAgain() throws {
+        var scenario = Scenario.with(
+            Code.first, [Self.busy("a"), Self.busy("b")],
+            events: [Scenario.Event(time: 600 * ms, node: "root", action: .replace(Code.first, data: []))])
+        scenario.machine.starvation = 400 * ms
+        let timeline = try scenario.run()
+        // From 600 ms on it is the first one's turn, up to the next 400 ms of patience.
+        let late = timeline.spans.filter { $0.state == .running && $0.start >= 604 * ms }
+        #expect(late.allSatisfy { timeline.nodes[$0.node].name == "a" })
+    }
+
+    /// The children of a scheduler that dies revert to the one above.
+    @Test func childrenRevertToTheirParent() throws {
+        let timeline = try Scenario.with(
+            nil,
+            [
+                .scheduler("alice", Code.first, [Self.busy("a"), Self.busy("b")]),
+                Self.busy("c"),
+            ], events: [Scenario.Event(time: 400 * ms, node: "alice", action: .detach)]
+        ).run()
+        #expect(timeline.incidents.isEmpty)
+        // Until then half goes to alice, who starves b; from then on all are alike.
+        #expect(timeline.received("b") >= 196 * ms && timeline.received("b") <= 204 * ms)
+        #expect(timeline.received("c") >= 396 * ms && timeline.received("c") <= 404 * ms)
+    }
+
+    @Test func theRootStays() throws {
+        let timeline = try Scenario.with(
+            nil, [Self.busy("a")], events: [Scenario.Event(time: 4 * ms, node: "root", action: .detach)]
+        ).run()
+        #expect(timeline.messages == ["root: detach failed: scheduler 'root' is the root, which stays"])
+    }
+}
