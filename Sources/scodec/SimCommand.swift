@@ -1,5 +1,6 @@
 import ArgumentParser
 import Exokernel
+import Foundation
 import SCode
 
 struct Simulate: ParsableCommand {
@@ -9,9 +10,21 @@ struct Simulate: ParsableCommand {
         discussion: """
             Prints a table: shares against entitlements, turnaround, response, wait, wake-up latencies, switches,
             incidents. The same scenario and seed give the same simulation, on either engine.
+
+            With --compare, or with --policy, one table for several simulations, one row each:
+              scodec sim --compare monday.yaml tuesday.yaml
+              scodec sim work.yaml --policy round-robin.scode --policy stride.scode --gantt policies.svg
             """)
 
-    @Argument(help: "A scenario in YAML; '-' is standard input.") var scenario: String
+    @Argument(help: "A scenario in YAML; '-' is standard input. Several with --compare.")
+    var scenarios: [String]
+    @Flag(help: "Run all scenarios, and print one table with a row for each.") var compare = false
+    @Option(
+        name: .customLong("policy"), parsing: .singleValue,
+        help: ArgumentHelp(
+            "Run the scenario again with this fragment for the scheduler at the top, and compare. May be repeated.",
+            valueName: "file"))
+    var policies: [String] = []
     @Option(help: "Write a trace for Perfetto (ui.perfetto.dev) or chrome://tracing.") var trace: String?
     @Option(help: "Write a Gantt chart as SVG.") var gantt: String?
     @Option(help: "The seed; default: the scenario's.") var seed: UInt64?
@@ -24,14 +37,24 @@ struct Simulate: ParsableCommand {
     )
     var time: Bool?
 
-    func run() throws {
-        var scenario = try read()
-        if let seed { scenario.machine.seed = seed }
-        let machine: Machine
-        do { machine = try Machine(scenario: scenario, engine: engine) } catch {
-            Terminal.message("\(self.scenario): error: \(error)")
-            throw ExitCode.diagnostics
+    private var compares: Bool { compare || !policies.isEmpty }
+
+    func validate() throws {
+        if scenarios.count > 1, !compare {
+            throw ValidationError("Several scenarios are for --compare.")
         }
+        if compares, trace != nil {
+            throw ValidationError("--trace is for one simulation, not for a comparison.")
+        }
+        if compares, time == true {
+            throw ValidationError("--time is for one simulation, not for a comparison.")
+        }
+    }
+
+    func run() throws {
+        if compares { return try runComparison() }
+        guard let path = scenarios.first else { return }
+        let machine = try machine(read(path), path)
         let measures = time ?? !json
         machine.measuresInvocations = measures
         var timeline = machine.run()
@@ -55,21 +78,63 @@ struct Simulate: ParsableCommand {
             if trace != "-" { Terminal.message("trace: \(trace) (open it at https://ui.perfetto.dev)") }
         }
         if let gantt {
-            let title = self.scenario.split(separator: "/").last.map(String.init) ?? self.scenario
+            let title = Self.name(path)
             try Terminal.write([UInt8](GanttChart.svg(timeline, statistics, title: title).utf8), to: gantt)
             if gantt != "-" { Terminal.message("picture: \(gantt)") }
         }
     }
 
-    private func read() throws -> Scenario {
-        do {
-            let (scenario, warnings) = try ScenarioReader.read(path: scenario) { path in
-                guard let text = String(validating: try Terminal.read(path), as: UTF8.self) else {
-                    Terminal.message("scodec: '\(path)' is not UTF-8 text")
-                    throw ExitCode.diagnostics
-                }
-                return text
+    /// One row a scenario, or one for each policy below each scenario.
+    private func runComparison() throws {
+        var rows: [Comparison.Row] = []
+        func add(_ scenario: Scenario, _ name: String, _ path: String) throws {
+            if isatty(2) == 1 { Terminal.message("\(name) …") }
+            rows.append(Comparison.Row(name: name, timeline: try machine(scenario, path).run()))
+        }
+        for path in scenarios {
+            let scenario = try read(path)
+            try add(scenario, Self.name(path), path)
+            for policy in policies {
+                var other = scenario
+                other.root.source = Scenario.FragmentSource(path: policy, text: try Self.text(policy))
+                other.root.data = []
+                let name =
+                    scenarios.count > 1 ? "\(Self.name(path)), \(Self.name(policy))" : Self.name(policy)
+                try add(other, name, policy)
             }
+        }
+        let comparison = Comparison(rows)
+        Terminal.write(json ? comparison.json : comparison.text(styled: Terminal.usesColour(1)))
+        if let gantt {
+            try Terminal.write([UInt8](ComparisonChart.svg(comparison).utf8), to: gantt)
+            if gantt != "-" { Terminal.message("picture: \(gantt)") }
+        }
+    }
+
+    private static func name(_ path: String) -> String {
+        path.split(separator: "/").last.map(String.init) ?? path
+    }
+
+    private func machine(_ scenario: Scenario, _ path: String) throws -> Machine {
+        var scenario = scenario
+        if let seed { scenario.machine.seed = seed }
+        do { return try Machine(scenario: scenario, engine: engine) } catch {
+            Terminal.message("\(path): error: \(error)")
+            throw ExitCode.diagnostics
+        }
+    }
+
+    private static func text(_ path: String) throws -> String {
+        guard let text = String(validating: try Terminal.read(path), as: UTF8.self) else {
+            Terminal.message("scodec: '\(path)' is not UTF-8 text")
+            throw ExitCode.diagnostics
+        }
+        return text
+    }
+
+    private func read(_ path: String) throws -> Scenario {
+        do {
+            let (scenario, warnings) = try ScenarioReader.read(path: path) { try Self.text($0) }
             for warning in warnings { Terminal.message("warning: \(warning)") }
             return scenario
         } catch {

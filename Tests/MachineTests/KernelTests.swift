@@ -211,7 +211,8 @@ import Testing
         #expect([child(1, 0), child(1, 1), child(1, 2)] == [[1, 2, 2], [2, 0, 3], [0, 0, 0]])
         #expect(child(3, 0) == [1, 4, 4])
         #expect(environment(2, ExposedState.EnvironmentField.status) == 1)
-        #expect(environment(3, ExposedState.EnvironmentField.status) == 3)
+        // A scheduler is runnable while anything below it is.
+        #expect(environment(3, ExposedState.EnvironmentField.status) == 1)
         #expect(environment(4, ExposedState.EnvironmentField.owner) == 3)
         #expect(environment(5, ExposedState.EnvironmentField.status) == 0)
         // A directory, a table, and a page of its own.
@@ -224,6 +225,7 @@ import Testing
         #expect(environment(1, ExposedState.EnvironmentField.ticks) == 11)
         #expect(environment(0, ExposedState.EnvironmentField.ticks) == 4)
         #expect(environment(4, ExposedState.EnvironmentField.status) == 2)
+        #expect(environment(3, ExposedState.EnvironmentField.status) == 3)
         #expect(environment(2, ExposedState.EnvironmentField.status) == 0)
         #expect(environment(2, ExposedState.EnvironmentField.pages) == 0)
         #expect(child(1, 0) == [0, 0, 0])

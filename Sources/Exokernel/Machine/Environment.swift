@@ -24,6 +24,8 @@ struct Environment {
     let weight: UInt32
 
     fileprivate(set) var status = Status.free
+    /// How many environments below it are runnable.
+    fileprivate var runnableBelow = 0
     fileprivate(set) var ticks: UInt64 = 0
     /// Nanoseconds of processor time; of a scheduler, of everything below it.
     fileprivate(set) var ran: UInt64 = 0
@@ -128,14 +130,35 @@ struct EnvironmentTable {
         }
         all[id].since = now
         exposed.setUsage(id, ExposedState.UsageField.since, now)
-        if all[id].status == .runnable { runnableCount -= 1 }
-        if status == .runnable { runnableCount += 1 }
+        let change = (status == .runnable ? 1 : 0) - (all[id].status == .runnable ? 1 : 0)
+        runnableCount += change
         all[id].status = status
+        showStatus(id)
+        countRunnable(change, above: id)
+    }
+
+    /// A scheduler is shown as runnable while anything below it is.
+    private func showStatus(_ id: Int) {
+        let isShown = all[id].runnableBelow > 0 && all[id].status == .blocked
+        let status = isShown ? Environment.Status.runnable : all[id].status
         exposed.set(id, ExposedState.EnvironmentField.status, status.rawValue)
     }
 
+    private mutating func countRunnable(_ change: Int, above id: Int) {
+        guard change != 0 else { return }
+        var next = all[id].parent
+        while next != 0 {
+            all[next].runnableBelow += change
+            showStatus(next)
+            next = all[next].parent
+        }
+    }
+
     mutating func setParent(_ id: Int, _ parent: Int) {
+        let runnable = all[id].runnableBelow + (all[id].status == .runnable ? 1 : 0)
+        countRunnable(-runnable, above: id)
         all[id].parent = parent
+        countRunnable(runnable, above: id)
         exposed.set(id, ExposedState.EnvironmentField.owner, UInt32(truncatingIfNeeded: parent))
     }
 

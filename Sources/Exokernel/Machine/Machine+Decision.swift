@@ -49,6 +49,10 @@ extension Machine {
         case .environment(let id, let scheduler):
             return Choice(environment: id, byDefault: downloaded[scheduler] == nil)
         case .failed(let scheduler, let message, let reason, let registers):
+            // The budget is everybody's: whoever has it when it ends need not be who wasted it.
+            if reason == .budgetExhausted, scheduler != root, let choice = askAlone(scheduler, &budgetUsed) {
+                return choice
+            }
             report(message, scheduler, registers: registers)
             let choice = chooseByDefault(below: scheduler, &budgetUsed) ?? firstRunnable(below: root)
             // Whoever ran out of budget may have been robbed of it by a scheduler below.
@@ -64,6 +68,13 @@ extension Machine {
             report("refused by everyone", root)
             return firstRunnable(below: root)
         }
+    }
+
+    /// Asks a scheduler below the root again, with a budget of its own.
+    private func askAlone(_ scheduler: Int, _ budgetUsed: inout UInt64) -> Choice? {
+        guard let fragment = activeFragment(of: scheduler) else { return nil }
+        guard case .environment(let id, let by) = ask(fragment, &budgetUsed) else { return nil }
+        return Choice(environment: id, byDefault: downloaded[by] == nil)
     }
 
     /// The default's choice among what lies below a scheduler whose fragment failed.

@@ -1,0 +1,74 @@
+import Exokernel
+import Testing
+
+/// The schedulers of `scode-examples/schedulers` do what their pages say.
+@Suite struct SchedulerExampleTests {
+    private static func run(_ name: String, with other: String? = nil) throws -> Statistics {
+        var scenario = try Examples.scenario("schedulers/\(name)")
+        if let other { scenario.root.source = try Examples.fragment(other) }
+        let timeline = try scenario.run()
+        #expect(timeline.incidents.isEmpty, "\(name): \(timeline.messages)")
+        return Statistics(timeline)
+    }
+    private static let turns = "round-robin.scode"
+
+    @Test(arguments: ["priority", "unix", "stride", "edf", "make", "pipeline", "fair-users"])
+    func runsWithoutIncidents(_ name: String) throws { #expect(try Self.run(name).busy > 0) }
+
+    /// An interactive program beside two that compute: it runs at once, and they share the rest evenly.
+    @Test func feedbackPrefersWhoSleeps() throws {
+        let unix = try Self.run("unix")
+        let turns = try Self.run("unix", with: Self.turns)
+        let editor = try #require(unix.node("editor"))
+        #expect(editor.wakeups.count > 100 && editor.wakeups.p99 <= ms)
+        #expect(try #require(turns.node("editor")).wakeups.median >= 10 * ms)
+        let hogs = try ["hog-1", "hog-2"].map { try #require(unix.node($0)).processorTime }
+        #expect(hogs[0] > hogs[1] - hogs[1] / 20 && hogs[0] < hogs[1] + hogs[1] / 20)
+    }
+
+    /// Utilisation is 0.93: earliest deadline first meets every deadline, fixed order does not.
+    @Test func everyDeadlineIsMet() throws {
+        let edf = try Self.run("edf")
+        let fixed = try Self.run("edf", with: "schedulers/priority.scode")
+        // A job that is late finds its timer over and does not sleep, so wake-ups are jobs that were in time.
+        #expect(edf.node("arm")?.wakeups.count == 1399)
+        #expect(edf.node("belt")?.wakeups.count == 999)
+        #expect((fixed.node("belt")?.wakeups.count ?? 0) < 999)
+    }
+
+    @Test func sharesFollowWeights() throws {
+        let stride = try Self.run("stride")
+        // 10 s at 3:2:1, then 10 s at 3:2:1:2.
+        let expected = ["three": 8750, "two": 5833, "one": 2917, "sleeper": 2500] as [String: UInt64]
+        for (name, milliseconds) in expected {
+            let time = try #require(stride.node(name)).processorTime / ms
+            #expect(time + 20 > milliseconds && time < milliseconds + 20, "\(name): \(time) ms")
+        }
+    }
+
+    @Test func jobsEndOneAfterTheOther() throws {
+        func mean(_ statistics: Statistics) -> UInt64 {
+            let times = statistics.nodes.filter { !$0.isScheduler }.compactMap(\.turnaround)
+            #expect(times.count == 12)
+            return times.reduce(0, +) / 12
+        }
+        let (make, turns) = (mean(try Self.run("make")), mean(try Self.run("make", with: Self.turns)))
+        #expect(make < turns * 3 / 4)
+    }
+
+    /// Consumers first: no line is lost, since each is waited for when it comes.
+    @Test func pipelinesStayShort() throws {
+        #expect(try Self.run("pipeline").node("shell.sort")?.turnaround != nil)
+        #expect(try Self.run("pipeline", with: Self.turns).node("shell.sort")?.turnaround == nil)
+    }
+
+    @Test func usersHaveHalvesWhateverTheirSchedulers() throws {
+        let users = try Self.run("fair-users")
+        let shares = users.nodes.filter { $0.isScheduler && $0.depth == 1 }.compactMap(\.shareOfSiblings)
+        #expect(shares.count == 2 && shares.allSatisfy { $0 > 0.49 && $0 < 0.51 })
+    }
+}
+
+extension Statistics {
+    fileprivate func node(_ name: String) -> Node? { nodes.first { $0.name == name } }
+}
