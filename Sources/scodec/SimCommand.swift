@@ -57,7 +57,7 @@ struct Simulate: ParsableCommand {
         let machine = try machine(read(path), path)
         let measures = time ?? !json
         machine.measuresInvocations = measures
-        var timeline = machine.run()
+        var timeline = Self.run(machine)
         if measures {
             let (seconds, attoseconds) = machine.invocationTime.components
             timeline.fragmentNanoseconds =
@@ -88,8 +88,7 @@ struct Simulate: ParsableCommand {
     private func runComparison() throws {
         var rows: [Comparison.Row] = []
         func add(_ scenario: Scenario, _ name: String, _ path: String) throws {
-            if isatty(2) == 1 { Terminal.message("\(name) …") }
-            rows.append(Comparison.Row(name: name, timeline: try machine(scenario, path).run()))
+            rows.append(Comparison.Row(name: name, timeline: Self.run(try machine(scenario, path))))
         }
         for path in scenarios {
             let scenario = try read(path)
@@ -109,6 +108,22 @@ struct Simulate: ParsableCommand {
             try Terminal.write([UInt8](ComparisonChart.svg(comparison).utf8), to: gantt)
             if gantt != "-" { Terminal.message("picture: \(gantt)") }
         }
+    }
+
+    /// Runs to the end; says how far it is, on a terminal, when it takes longer than a second.
+    private static func run(_ machine: Machine) -> Timeline {
+        guard isatty(2) == 1 else { return machine.run() }
+        let start = ContinuousClock.now
+        let duration = machine.scenario.machine.duration
+        var shown = false
+        for step: UInt64 in 1...100 {
+            machine.run(until: duration / 100 * step)
+            guard ContinuousClock.now - start > .seconds(1), !machine.isStopped else { continue }
+            Terminal.status("\(step)% of the simulated time")
+            shown = true
+        }
+        if shown { Terminal.status("") }
+        return machine.run()
     }
 
     private static func name(_ path: String) -> String {

@@ -8,6 +8,11 @@ enum Terminal {
         FileHandle.standardError.write(Data((text.hasSuffix("\n") ? text : text + "\n").utf8))
     }
 
+    /// A line of standard error that the next one takes the place of.
+    static func status(_ text: String) {
+        FileHandle.standardError.write(Data("\r\u{1B}[K\(text)".utf8))
+    }
+
     /// Colour only on a terminal, and not where NO_COLOR is set (https://no-color.org).
     static func usesColour(_ descriptor: Int32) -> Bool {
         let disabled = ProcessInfo.processInfo.environment["NO_COLOR"].map { !$0.isEmpty } ?? false

@@ -69,7 +69,8 @@ public final class Machine {
     /// Whether the running environment is to lose the processor.
     var isRevoked = false
     private var isIdle = false
-    private(set) var isStopped = false
+    /// Whether every task has ended, or there were too many steps.
+    public private(set) var isStopped = false
     private var steps = 0
 
     /// Builds the machine, attaches the schedulers, and begins what begins at once.

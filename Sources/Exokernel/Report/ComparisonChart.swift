@@ -61,7 +61,11 @@ public enum ComparisonChart {
         let places = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, $0) })
         var marks: [Int: GanttMarks] = [:]
         for span in timeline.spans where span.state == .running {
-            guard let place = places[timeline.nodes[span.node].name] else { continue }
+            // Timelines may come from anywhere.
+            guard timeline.nodes.indices.contains(span.node), span.start <= span.end,
+                span.end <= timeline.end,
+                let place = places[timeline.nodes[span.node].name]
+            else { continue }
             // Those without a colour of their own are drawn together.
             marks[min(place, named), default: GanttMarks(thinnest: 0.6)].add(
                 .running, from: x(span.start), to: x(span.end))
