@@ -95,7 +95,7 @@ struct Simulate: ParsableCommand {
             try add(scenario, Self.name(path), path)
             for policy in policies {
                 var other = scenario
-                other.root.source = Scenario.FragmentSource(path: policy, text: try Self.text(policy))
+                other.root.source = Scenario.FragmentSource(path: policy, text: try policyText(policy))
                 other.root.data = []
                 let name =
                     scenarios.count > 1 ? "\(Self.name(path)), \(Self.name(policy))" : Self.name(policy)
@@ -134,17 +134,31 @@ struct Simulate: ParsableCommand {
         var scenario = scenario
         if let seed { scenario.machine.seed = seed }
         do { return try Machine(scenario: scenario, engine: engine) } catch {
-            Terminal.message("\(path): error: \(error)")
+            if case .fragment(let file, let diagnostics) = error {
+                // As `check` would: every mistake, with its line.
+                let source = scenario.source(path: file).map { SourceText($0) }
+                let renderer = DiagnosticRenderer(
+                    source: source, fileName: file, usesColour: Terminal.usesColour(2))
+                Terminal.message(renderer.render(diagnostics))
+            } else {
+                Terminal.message("\(path): error: \(error)")
+            }
             throw ExitCode.diagnostics
         }
     }
 
     private static func text(_ path: String) throws -> String {
-        guard let text = String(validating: try Terminal.read(path), as: UTF8.self) else {
-            Terminal.message("scodec: '\(path)' is not UTF-8 text")
-            throw ExitCode.diagnostics
+        guard let text = String(validating: try Terminal.contents(path), as: UTF8.self) else {
+            throw Terminal.Unreadable(description: "it is not UTF-8 text")
         }
         return text
+    }
+
+    private func policyText(_ path: String) throws -> String {
+        do { return try Self.text(path) } catch {
+            Terminal.message("scodec: cannot read '\(path)': \(error)")
+            throw ExitCode.noInput
+        }
     }
 
     private func read(_ path: String) throws -> Scenario {
@@ -154,7 +168,7 @@ struct Simulate: ParsableCommand {
             return scenario
         } catch {
             Terminal.message("\(error)")
-            // A file that cannot be read has been reported; it is the input that is missing.
+            // What cannot be read is input that is missing.
             throw error.issues.contains { if case .fileUnreadable = $0.problem { true } else { false } }
                 ? ExitCode.noInput : ExitCode.diagnostics
         }

@@ -19,15 +19,25 @@ enum Terminal {
         return !disabled && isatty(descriptor) == 1
     }
 
-    /// The whole of a file, or of standard input for `-`.
+    /// Why a file could not be read.
+    struct Unreadable: Error, CustomStringConvertible { var description: String }
+
+    /// The whole of a file, or of standard input for `-`. Says why when that cannot be had.
     static func read(_ path: String) throws -> [UInt8] {
+        do { return try contents(path) } catch {
+            message("scodec: cannot read '\(path)': \(error)")
+            throw ExitCode.noInput
+        }
+    }
+
+    /// The same, for those who have something to add to the reason.
+    static func contents(_ path: String) throws(Unreadable) -> [UInt8] {
         if path == "-" { return [UInt8](FileHandle.standardInput.readDataToEndOfFile()) }
         do {
             return [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
         } catch {
             let isThere = FileManager.default.fileExists(atPath: path)
-            message("scodec: cannot read '\(path)': \(isThere ? reason(error) : "there is no such file")")
-            throw ExitCode.noInput
+            throw Unreadable(description: isThere ? reason(error) : "there is no such file")
         }
     }
 

@@ -142,6 +142,23 @@ public struct Scenario: Sendable, Hashable {
         }
     }
 
+    /// The text of a fragment that the scenario was given under a path.
+    public func source(path: String) -> String? {
+        let ofEvents = events.lazy.compactMap { event -> FragmentSource? in
+            switch event.action {
+            case .install(let source, _), .replace(let source, _): source
+            case .remove, .detach: nil
+            }
+        }
+        return (Self.sources(below: root) + ofEvents).first { $0.path == path }?.text
+    }
+
+    private static func sources(below scheduler: Scheduler) -> [FragmentSource] {
+        scheduler.children.reduce(into: scheduler.source.map { [$0] } ?? []) { sources, child in
+            if case .scheduler(let inner) = child { sources += Self.sources(below: inner) }
+        }
+    }
+
     /// How many environments the scenario comes to.
     public var environmentCount: Int { Self.environmentCount(below: root) }
 
