@@ -60,7 +60,7 @@ import Testing
             var scenario = Scenario.with(source(), children(depth: 0), duration: 60 * ms)
             scenario.machine.tick = [1, 250_000, ms, 3 * ms][number(4)]
             scenario.machine.quantum = [1_000_000, 100_000, 7 * ms][number(3)]
-            scenario.machine.memoryPages = [110, 200, 2000][number(3)]
+            scenario.machine.memoryPages = [174, 264, 2064][number(3)]
             scenario.machine.budget = [0, 10, 10_000][number(3)]
             var names = ["root"]
             func collect(_ children: [Scenario.Child]) {
