@@ -21,26 +21,17 @@ struct InstructionUse: BitwiseCopyable {
         shape = facts.shape
         endsBlock = facts.effects.contains(.endsBlock)
         fallsThrough = !facts.effects.contains(.noFallThrough)
-        let (rd, rs1, rs2) = (instruction.rd.asSet, instruction.rs1.asSet, instruction.rs2.asSet)
-        reads = facts.fields.contains(.source) ? rs1 : []
-        if facts.fields.contains(.source2) { reads.formUnion(rs2) }
-        if !facts.fields.isDisjoint(with: .readsRd) { reads.formUnion(rd) }
-        writes = facts.fields.isDisjoint(with: .writesRd) ? [] : rd
+        (reads, writes) = instruction.registers(facts, code, macros)
         isChecked =
             shape.isAccess || shape == .jumpTable
             || instruction.opcode.operation == .div || instruction.opcode.operation == .mod
         if shape.isExpanded {
-            (reads, writes) = instruction.expandedUse(code, macros)
             fallsThrough = macros[Int(instruction.index)].expansion.fallsThrough
             endsBlock = !fallsThrough
         } else if shape == .call {
             fallsThrough = false
         }
     }
-}
-
-extension Register {
-    @inline(__always) fileprivate var asSet: RegisterSet { RegisterSet(rawValue: 1 << UInt64(number & 63)) }
 }
 
 /// One fragment that obeys the structural rules, as the passes behind them see it.
@@ -118,7 +109,7 @@ extension FragmentCode {
         }
     }
 
-    /// Whether the instruction is the last of what runs in one go; see `InstructionUse.fallsThrough`.
+    /// Whether the next instruction can be executed after it: a call comes back.
     func fallsThrough(_ index: Int, _ macros: [MacroInstruction]) -> Bool {
         let instruction = instructions[index]
         return instruction.opcode.operation == .macro

@@ -86,4 +86,23 @@ import Testing
         ).run()
         #expect(timeline.messages == ["root: detach failed: scheduler 'root' is the root, which stays"])
     }
+
+    /// One user's scheduler burns the budget of all and then declines; what the budget ends in is another's, who has
+    /// nobody to run, or somebody. Neither is to blame.
+    @Test(arguments: [true, false]) func whoeverTheBudgetEndsInIsNotToBlame(_ declines: Bool) throws {
+        let burns = Code.source(
+            "fragment f() {\n setul n, 90\nagain:\n subul n, n, 1\n bneul n, 0, again\n s_refuse\n }")
+        let walk = "setul n, 20\nagain:\n subul n, n, 1\n bneul n, 0, again\n"
+        let honest = Code.source("fragment f() {\n \(walk) s_\(declines ? "refuse" : "app_sched 4")\n }")
+        var scenario = Scenario.with(
+            Code.firstSlot,
+            [
+                .scheduler("burner", burns, []),
+                .scheduler("honest", honest, [Self.busy("a")]),
+            ])
+        scenario.machine.budget = 100
+        let timeline = try scenario.run()
+        #expect(timeline.messages.allSatisfy { !$0.contains("honest") }, "\(timeline.messages)")
+        #expect(timeline.received("a") == timeline.end)
+    }
 }

@@ -81,15 +81,29 @@ final class ExposedState {
     }
 
     func set<Value: FixedWidthInteger & BitwiseCopyable>(_ environment: Int, _ field: Int, _ value: Value) {
-        guard (0..<Self.environmentCapacity).contains(environment) else { return }
-        pages.address(environments).storeBytes(
-            of: value.littleEndian, toByteOffset: environment * EnvironmentField.size + field, as: Value.self)
+        store(value, environments, environment, EnvironmentField.size, field)
     }
 
     func setUsage(_ environment: Int, _ field: Int, _ nanoseconds: UInt64) {
+        store(nanoseconds, usage, environment, UsageField.size, field)
+    }
+
+    /// Writes a field of an environment's entry in a table.
+    private func store<Value: FixedWidthInteger & BitwiseCopyable>(
+        _ value: Value, _ table: Frame, _ environment: Int, _ size: Int, _ field: Int
+    ) {
         guard (0..<Self.environmentCapacity).contains(environment) else { return }
-        pages.address(usage).storeBytes(
-            of: nanoseconds.littleEndian, toByteOffset: environment * UsageField.size + field,
-            as: UInt64.self)
+        pages.address(table).storeBytes(
+            of: value.littleEndian, toByteOffset: environment * size + field, as: Value.self)
+    }
+
+    /// What fragments see under a region's name: pages of all schedulers, and their size in bytes.
+    func shown(_ region: String) -> (frame: Frame, bytes: Int)? {
+        switch region {
+        case RegionName.machine: (machine, PhysicalMemory.pageSize)
+        case RegionName.environments: (environments, Self.environmentCapacity * EnvironmentField.size)
+        case RegionName.usage: (usage, Self.environmentCapacity * UsageField.size)
+        default: nil
+        }
     }
 }

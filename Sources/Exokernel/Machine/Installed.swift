@@ -4,7 +4,6 @@ struct Installed {
     /// What it wants to be called for besides.
     let handlers: [EventPoint: SchedulerFragment]
     let regions: [RegionStorage]
-    /// Decisions that it failed to take, and events that it failed to handle:
-    /// Ticks at which it did, the last few.
+    /// The ticks of the last decisions that it failed to take and events that it failed to handle.
     var failures: [UInt64] = []
 }

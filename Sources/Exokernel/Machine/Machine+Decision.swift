@@ -7,8 +7,10 @@ extension Machine {
         /// A runnable environment below whoever accepted.
         case environment(Int, by: Int)
         case refused
-        /// The fragment of `scheduler` failed.
-        case failed(scheduler: Int, message: String, reason: AbortReason?, registers: String?)
+        /// The fragment of `scheduler` was aborted.
+        case aborted(scheduler: Int, SchedulerFragment.Failure)
+        /// It named an environment that cannot have the processor.
+        case misled(scheduler: Int, message: String)
     }
 
     private struct Choice {
@@ -48,16 +50,15 @@ extension Machine {
         switch ask(fragment, &budgetUsed) {
         case .environment(let id, let scheduler):
             return Choice(environment: id, byDefault: downloaded[scheduler] == nil)
-        case .failed(let scheduler, let message, let reason, let registers):
-            // The budget is everybody's: whoever has it when it ends need not be who wasted it.
-            if reason == .budgetExhausted, scheduler != root, let choice = askAlone(scheduler, &budgetUsed) {
-                return choice
+        case .aborted(let scheduler, let failure):
+            if failure.reason == .budgetExhausted {
+                return chooseWithoutBudget(scheduler, failure, &budgetUsed)
             }
-            report(message, scheduler, registers: registers)
-            let choice = chooseByDefault(below: scheduler, &budgetUsed) ?? firstRunnable(below: root)
-            // Whoever ran out of budget may have been robbed of it by a scheduler below.
-            if reason != .budgetExhausted || !hasFragmentBelow(scheduler) { countFailure(of: scheduler) }
-            return choice
+            report(failure.message, scheduler, registers: failure.registers)
+            return chooseAfterFailure(of: scheduler, &budgetUsed)
+        case .misled(let scheduler, let message):
+            report(message, scheduler)
+            return chooseAfterFailure(of: scheduler, &budgetUsed)
         case .refused:
             // The root is to blame if the default, asking the same schedulers below, finds somebody.
             if downloaded[root] != nil, let choice = chooseByDefault(below: root, asking: true, &budgetUsed) {
@@ -70,11 +71,28 @@ extension Machine {
         }
     }
 
-    /// Asks a scheduler below the root again, with a budget of its own.
-    private func askAlone(_ scheduler: Int, _ budgetUsed: inout UInt64) -> Choice? {
-        guard let fragment = activeFragment(of: scheduler) else { return nil }
-        guard case .environment(let id, let by) = ask(fragment, &budgetUsed) else { return nil }
-        return Choice(environment: id, byDefault: downloaded[by] == nil)
+    private func chooseAfterFailure(of scheduler: Int, _ budgetUsed: inout UInt64) -> Choice? {
+        let choice = chooseByDefault(below: scheduler, &budgetUsed) ?? firstRunnable(below: tree.root)
+        countFailure(of: scheduler)
+        return choice
+    }
+
+    /// The budget is everybody's: whoever had it when it ended need not be who wasted it. A scheduler below the root is
+    /// asked again, with a budget of its own; one with fragments below it may have been robbed by them.
+    private func chooseWithoutBudget(
+        _ scheduler: Int, _ failure: SchedulerFragment.Failure, _ budgetUsed: inout UInt64
+    ) -> Choice? {
+        if scheduler != tree.root, let fragment = activeFragment(of: scheduler) {
+            switch ask(fragment, &budgetUsed) {
+            case .environment(let id, let by):
+                return Choice(environment: id, byDefault: downloaded[by] == nil)
+            case .refused: return firstRunnable(below: tree.root)  // nobody of its own is to run
+            case .aborted, .misled: break
+            }
+        }
+        report(failure.message, scheduler, registers: failure.registers)
+        guard hasFragmentBelow(scheduler) else { return chooseAfterFailure(of: scheduler, &budgetUsed) }
+        return chooseByDefault(below: scheduler, &budgetUsed) ?? firstRunnable(below: tree.root)
     }
 
     /// The default's choice among what lies below a scheduler whose fragment failed.
@@ -119,23 +137,20 @@ extension Machine {
         budgetUsed = budgetUsed.adding(answer.budgetUsed)
 
         let scheduler = answer.scheduler
-        func failed(_ message: String, _ reason: AbortReason? = nil, _ registers: String? = nil) -> Verdict {
-            .failed(scheduler: scheduler, message: message, reason: reason, registers: registers)
-        }
+        func misled(_ message: String) -> Verdict { .misled(scheduler: scheduler, message: message) }
         switch answer.outcome {
         case .refuse: return .refused
-        case .abort(let reason, let line, let registers):
-            return failed("abort \(reason.name)" + (line > 0 ? " at line \(line)" : ""), reason, registers)
+        case .abort(let failure): return .aborted(scheduler: scheduler, failure)
         case .accept(let value):
             guard environments.contains(value) else {
-                return failed("accepted for \(value), which does not exist")
+                return misled("accepted for \(value), which does not exist")
             }
             let id = Int(value)
             guard environments.isBelow(id, scheduler) else {
-                return failed("accepted for '\(environments[id].name)', which is not below it")
+                return misled("accepted for '\(environments[id].name)', which is not below it")
             }
             guard environments[id].status == .runnable else {
-                return failed("accepted for '\(environments[id].name)', which is not runnable")
+                return misled("accepted for '\(environments[id].name)', which is not runnable")
             }
             return .environment(id, by: scheduler)
         }

@@ -33,10 +33,9 @@ extension Machine {
         switch answer.outcome {
         case .accept: return true
         case .refuse: return false
-        case .abort(let reason, let line, let registers):
+        case .abort(let failure):
             report(
-                "handler '\(point.rawValue)': abort \(reason.name)" + (line > 0 ? " at line \(line)" : ""),
-                scheduler, registers: registers)
+                "handler '\(point.rawValue)': \(failure.message)", scheduler, registers: failure.registers)
             countFailure(of: scheduler)
             return false
         }

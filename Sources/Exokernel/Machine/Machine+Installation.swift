@@ -162,21 +162,10 @@ extension Machine {
                 }
                 let storage: RegionStorage
                 let others = old + fresh
-                switch region.name {
-                case ExposedState.RegionName.machine:
+                if let shown = exposed.shown(region.name) {
                     storage = try allocator.kernelRegion(
-                        region, frame: exposed.machine, bytes: PhysicalMemory.pageSize, besides: others)
-                case ExposedState.RegionName.environments:
-                    storage = try allocator.kernelRegion(
-                        region, frame: exposed.environments,
-                        bytes: ExposedState.environmentCapacity * ExposedState.EnvironmentField.size,
-                        besides: others)
-                case ExposedState.RegionName.usage:
-                    storage = try allocator.kernelRegion(
-                        region, frame: exposed.usage,
-                        bytes: ExposedState.environmentCapacity * ExposedState.UsageField.size,
-                        besides: others)
-                case ExposedState.RegionName.children:
+                        region, frame: shown.frame, bytes: shown.bytes, besides: others)
+                } else if region.name == ExposedState.RegionName.children {
                     // A fragment for any number of children declares more than there are: show as much.
                     if table == nil, region.size > UInt64(node.tableSize),
                         region.size <= RegionAllocator.sizeLimit
@@ -187,7 +176,8 @@ extension Machine {
                     storage = try allocator.kernelRegion(
                         region, frame: table?.frame ?? node.table,
                         bytes: (table?.pages ?? node.tablePages) * PhysicalMemory.pageSize, besides: others)
-                default: storage = try allocator.ownRegion(region, besides: others)
+                } else {
+                    storage = try allocator.ownRegion(region, besides: others)
                 }
                 fresh.append(storage)
                 regions.append(storage)

@@ -3,12 +3,29 @@ import SCodeAcceptors
 
 /// Code that was downloaded for a scheduler, or the kernel's own in its place.
 final class SchedulerFragment {
+    /// Why a fragment was aborted.
+    struct Failure {
+        var reason: AbortReason
+        /// `abort budget-exhausted at line 12`
+        var message: String
+        /// What the registers held that were still of use, as people call them.
+        var registers: String
+
+        fileprivate init(_ abort: Abort, in fragment: Fragment) {
+            reason = abort.reason
+            message = "abort \(abort.reason.name)" + (abort.line > 0 ? " at line \(abort.line)" : "")
+            registers = abort.registers.valid.registers.map {
+                "\(fragment.code.code.name(of: $0)) = \(abort.registers.values[Int($0.number)])"
+            }.joined(separator: ", ")
+        }
+    }
+
     /// How a chain of fragments ended.
     struct Answer {
         enum Outcome {
             case accept(UInt64)
             case refuse
-            case abort(AbortReason, line: UInt32, registers: String)
+            case abort(Failure)
         }
         var outcome: Outcome
         /// The id of the scheduler whose fragment accepted or was aborted.
@@ -55,18 +72,9 @@ final class SchedulerFragment {
             switch invocation.exit {
             case .accept(let value): .accept(value)
             case .refuse: .refuse
-            case .abort(let abort):
-                .abort(
-                    abort.reason, line: abort.line, registers: Self.text(abort.registers, invocation.leftIn))
+            case .abort(let abort): .abort(Failure(abort, in: invocation.leftIn))
             }
         return Answer(outcome: outcome, scheduler: invocation.leftIn.owner, budgetUsed: used)
-    }
-
-    /// The registers that were still of use, as people call them.
-    private static func text(_ registers: RegisterFile, _ fragment: Fragment) -> String {
-        registers.valid.registers.map {
-            "\(fragment.code.code.name(of: $0)) = \(registers.values[Int($0.number)])"
-        }.joined(separator: ", ")
     }
 }
 

@@ -45,9 +45,6 @@ public struct Comparison: Sendable {
             let statistics = row.statistics
             let wakeups = statistics.wakeups
             let busy = statistics.total == 0 ? 0 : Double(statistics.busy) / Double(statistics.total)
-            let latencies = [wakeups.median, wakeups.p95, wakeups.p99, wakeups.p999, wakeups.maximum].map {
-                wakeups.count > 0 ? ReportFormat.time($0) : "–"
-            }
             table.append(
                 [
                     ReportFormat.shortened(row.name.escapedForTerminal, to: 40), ReportFormat.percent(busy),
@@ -59,7 +56,7 @@ public struct Comparison: Sendable {
                     row.meanTurnaround.map(ReportFormat.time) ?? "–",
                     row.meanResponse.map(ReportFormat.time) ?? "–", ReportFormat.time(row.wait),
                     "\(wakeups.count)",
-                ] + latencies, statistics.incidents > 0 ? .warning : .plain)
+                ] + wakeups.cells, statistics.incidents > 0 ? .warning : .plain)
         }
         return table.text(styled: styled)
     }

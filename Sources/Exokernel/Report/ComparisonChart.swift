@@ -93,19 +93,14 @@ public enum ComparisonChart {
     }
 
     private static func axis(_ length: UInt64, bottom: Double, x: (UInt64) -> Double) -> [String] {
-        let (step, unit, name) = GanttChart.Drawing.tickStep(length)
+        let (name, ticks) = GanttChart.Drawing.ticks(length)
         var parts = [text(name, x: Layout.left - 12, y: top - 14, "tick", anchor: "end")]
-        var tick: UInt64 = 0
-        while tick <= length, step > 0 {
+        for (tick, number) in ticks {
             let place = px(x(tick))
             parts.append(
                 "<line x1=\"\(place)\" x2=\"\(place)\" y1=\"\(px(top - 8))\" y2=\"\(px(bottom - 8))\" stroke=\"\(GanttChart.Colours.grid)\"/>"
             )
-            let number = ReportFormat.withoutTrailingZeros(ReportFormat.fixed(Double(tick) / Double(unit), 3))
             parts.append(text(number, x: x(tick), y: top - 14, "tick", anchor: "middle"))
-            let (next, overflow) = tick.addingReportingOverflow(step)
-            if overflow { break }
-            tick = next
         }
         return parts
     }

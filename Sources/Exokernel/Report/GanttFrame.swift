@@ -4,25 +4,32 @@ extension GanttChart.Drawing {
     /// Grid lines behind the rows and times above and below them.
     mutating func addAxis() {
         let bottom = y + 4
-        let (step, unit, name) = Self.tickStep(timeline.end)
-        var tick: UInt64 = 0
-        while tick <= timeline.end, step > 0 {
+        let (name, ticks) = Self.ticks(timeline.end)
+        for (tick, number) in ticks {
             let place = x(tick)
             addBackground(
                 "<line x1=\"\(px(place))\" x2=\"\(px(place))\" y1=\"\(px(Layout.top - 8))\" y2=\"\(px(bottom))\" "
                     + "stroke=\"\(GanttChart.Colours.grid)\"/>")
-            let number = ReportFormat.withoutTrailingZeros(ReportFormat.fixed(Double(tick) / Double(unit), 3))
             for height in [Layout.top - 14, bottom + 16] {
                 text(number, x: place, y: height, "tick", anchor: "middle")
             }
-            let (next, overflow) = tick.addingReportingOverflow(step)
-            if overflow { break }
-            tick = next
         }
         for height in [Layout.top - 14, bottom + 16] {
             text(name, x: Layout.left - 12, y: height, "tick", anchor: "end")
         }
         text("share of the processor", x: Layout.shareLeft, y: Layout.top - 14, "tick")
+    }
+
+    /// The unit of a time axis, and its ticks with their numbers.
+    static func ticks(_ length: UInt64) -> (unit: String, ticks: [(time: UInt64, number: String)]) {
+        let (step, unit, name) = tickStep(length)
+        let ticks = (0...length / max(1, step)).map { count in
+            let time = count * step
+            return (
+                time, ReportFormat.withoutTrailingZeros(ReportFormat.fixed(Double(time) / Double(unit), 3))
+            )
+        }
+        return (name, ticks)
     }
 
     /// A step of 1, 2 or 5 that gives about ten ticks, and the unit to write them in.

@@ -68,10 +68,8 @@ public enum TableReport {
         for index in statistics.preorder {
             let node = statistics.nodes[index]
             let latencies = node.wakeups
-            let times = [
-                latencies.median, latencies.p95, latencies.p99, latencies.p999, latencies.maximum,
-            ].map { latencies.count > 0 ? ReportFormat.time($0) : "–" }
-            table.append([label(node), "\(latencies.count)"] + times, node.isScheduler ? .strong : .plain)
+            table.append(
+                [label(node), "\(latencies.count)"] + latencies.cells, node.isScheduler ? .strong : .plain)
         }
         return table.text(styled: styled)
     }
@@ -96,5 +94,12 @@ public enum TableReport {
         let shown = zip(rows.dropFirst(), lines).map { TextTable.style("\($0)\($1)", .warning, styled) }
         let rest = timeline.incidents.count - incidentLimit
         return (shown + (rest > 0 ? ["… and \(rest) more"] : [])).joined(separator: "\n") + "\n"
+    }
+}
+
+extension Statistics.Latencies {
+    /// p50, p95, p99, p99.9 and the longest, for a table.
+    var cells: [String] {
+        [median, p95, p99, p999, maximum].map { count > 0 ? ReportFormat.time($0) : "–" }
     }
 }

@@ -163,11 +163,9 @@ final class ScenarioBuilder {
         }
         if given.count > 1 { tree.report(.excludes(given[0], given[1]), at: node) }
         guard let time = tree.duration(at, "'at'") else { return nil }
-        if kind == "remove" {
-            return schedulerName(what).map { Scenario.Event(time: time, node: $0, action: .remove) }
-        }
-        if kind == "detach" {
-            return schedulerName(what).map { Scenario.Event(time: time, node: $0, action: .detach) }
+        let withoutDetails: [String: Scenario.Event.Action] = ["remove": .remove, "detach": .detach]
+        if let action = withoutDetails[kind] {
+            return schedulerName(what).map { Scenario.Event(time: time, node: $0, action: action) }
         }
         let keys = ["node", "scheduler", "fragment", "data"]
         guard let details = tree.mapping(what, "'\(kind)'", keys: keys) else { return nil }
