@@ -140,7 +140,7 @@ import Testing
 
     @Test func timeoutsAreOneShotAndWaitForTheTimerInterrupt() {
         var timeouts = Timeouts(tick: 10)
-        timeouts.armQuantum(end: 15)
+        timeouts.armQuantum(of: 0, end: 15)
         timeouts.add(.scenarioEvent(1), at: 11)
         timeouts.add(.wake(environment: 3), at: 20)
         timeouts.add(.create(environment: 4), at: 7)
@@ -152,21 +152,21 @@ import Testing
         #expect(timeouts.expire(at: 20, onlyPrecise: true) == .wake(environment: 3))
         #expect(timeouts.expire(at: 20, onlyPrecise: true) == nil)
         #expect(timeouts.expire(at: 20, onlyPrecise: false) == .scenarioEvent(1))
-        #expect(timeouts.expire(at: 20, onlyPrecise: false) == .schedule)
+        #expect(timeouts.expire(at: 20, onlyPrecise: false) == .schedule(processor: 0))
         #expect(timeouts.expire(at: .max, onlyPrecise: false) == nil)
         #expect(timeouts.next == nil)
     }
 
     @Test func aQuantumThatBeginsAnewEndsLater() {
         var timeouts = Timeouts(tick: 10)
-        timeouts.armQuantum(end: 20)
-        timeouts.armQuantum(end: 35)
+        timeouts.armQuantum(of: 0, end: 20)
+        timeouts.armQuantum(of: 0, end: 35)
         #expect(timeouts.expire(at: 20, onlyPrecise: false) == nil)
         #expect(timeouts.expire(at: 39, onlyPrecise: false) == nil)
-        #expect(timeouts.expire(at: 40, onlyPrecise: false) == .schedule)
-        timeouts.armQuantum(end: .max)
+        #expect(timeouts.expire(at: 40, onlyPrecise: false) == .schedule(processor: 0))
+        timeouts.armQuantum(of: 0, end: .max)
         #expect(timeouts.expire(at: .max - 1, onlyPrecise: false) == nil)
-        #expect(timeouts.expire(at: .max, onlyPrecise: false) == .schedule)
+        #expect(timeouts.expire(at: .max, onlyPrecise: false) == .schedule(processor: 0))
     }
 
     @Test func clockCountsInterruptsUpToAndWithTheNewTime() {

@@ -15,7 +15,7 @@ import Testing
         mutating func source() -> Scenario.FragmentSource? { sources[number(sources.count)] }
 
         mutating func action() -> Workload.Action {
-            switch number(14) {
+            switch number(15) {
             case 0...2: .run(time())
             case 3...4: .sleep(time())
             case 5: .timer(name: name(), period: time())
@@ -26,6 +26,7 @@ import Testing
             case 10: .wait(condition: name(), mutex: name())
             case 11: number(2) == 0 ? .signal(name()) : .broadcast(name())
             case 12: .barrier(name())
+            case 13: .yieldTo("t\(1 + number(count + 2))")
             default: .yield
             }
         }
@@ -62,6 +63,7 @@ import Testing
             scenario.machine.quantum = [1_000_000, 100_000, 7 * ms][number(3)]
             scenario.machine.memoryPages = [174, 264, 2064][number(3)]
             scenario.machine.budget = [0, 10, 10_000][number(3)]
+            scenario.machine.processors = [1, 1, 2, 3, 64][number(5)]
             var names = ["root"]
             func collect(_ children: [Scenario.Child]) {
                 for case .scheduler(let scheduler) in children {

@@ -106,13 +106,14 @@ extension Scenario {
     /// Tick 1 ms, quantum 4 ms, unless stated.
     static func with(
         _ source: FragmentSource?, _ children: [Child], quantum: UInt64 = 4 * ms,
-        duration: UInt64 = 1000 * ms,
+        duration: UInt64 = 1000 * ms, processors: Int = 1,
         events: [Event] = []
     ) -> Scenario {
         var machine = Scenario.Machine()
         machine.quantum = quantum
         machine.duration = duration
         machine.memoryPages = 1024
+        machine.processors = processors
         return Scenario(
             machine: machine, root: Scheduler(name: "root", source: source, children: children),
             events: events)
@@ -131,12 +132,15 @@ extension Scenario {
 extension Timeline {
     /// Everything that is in it, as one text.
     var summary: String {
-        "\(nodes)\n\(spans)\n\(incidents)\n\(decisions)\n\(wakeups)\n\(end) \(tick)"
+        "\(nodes)\n\(spans)\n\(incidents)\n\(decisions)\n\(handOvers)\n\(wakeups)\n\(end) \(tick)"
     }
 
     /// Who had the processor when, in milliseconds: `a 0-4, b 4-6`.
-    var schedule: String {
-        let running = spans.filter { $0.state == .running }.sorted { $0.start < $1.start }
+    var schedule: String { schedule(on: 0) }
+
+    func schedule(on processor: UInt8) -> String {
+        let running = spans.filter { $0.state == .running && $0.processor == processor }
+            .sorted { $0.start < $1.start }
         return running.map { "\(nodes[$0.node].name) \(Self.text($0.start))-\(Self.text($0.end))" }
             .joined(separator: ", ")
     }
@@ -169,22 +173,31 @@ extension Timeline {
         incidents.map { ($0.node.map { "\(nodes[$0].name): " } ?? "") + $0.message }
     }
 
-    /// Runnable environments for which there was time: spans that are not covered by somebody running.
+    /// Runnable environments for which there was time: spans that are not covered by somebody running, on every
+    /// processor.
     private var idleWhileRunnable: [Span] {
+        let busy = (0..<processors).map(busyTimes)
+        return spans.filter { span in
+            span.state == .runnable
+                && !busy.allSatisfy { $0.contains { $0.start <= span.start && span.end <= $0.end } }
+        }
+    }
+
+    private func busyTimes(of processor: Int) -> [(start: UInt64, end: UInt64)] {
         var busy: [(start: UInt64, end: UInt64)] = []
-        for span in spans.filter({ $0.state == .running }).sorted(by: { $0.start < $1.start }) {
+        let running = spans.filter { $0.state == .running && $0.processor == processor }
+        for span in running.sorted(by: { $0.start < $1.start }) {
             if let last = busy.last, last.end == span.start {
                 busy[busy.count - 1].end = span.end
             } else {
                 busy.append((span.start, span.end))
             }
         }
-        return spans.filter { span in
-            span.state == .runnable && !busy.contains { $0.start <= span.start && span.end <= $0.end }
-        }
+        return busy
     }
 
-    /// The record adds up, and the processor is not idle while somebody could run; besides, no span is empty, and no two that follow each other are of a kind.
+    /// The record adds up, and no processor is idle while somebody could run; besides, no span is empty, and no two
+    /// that follow each other are of a kind.
     func check(_ location: SourceLocation) {
         #expect(problems() == [], sourceLocation: location)
         #expect(idleWhileRunnable == [], sourceLocation: location)
@@ -192,7 +205,8 @@ extension Timeline {
         for index in nodes.indices {
             let life = spans.filter { $0.node == index }
             for (span, next) in zip(life, life.dropFirst()) {
-                #expect(span.state != next.state, "split span", sourceLocation: location)
+                let isSame = span.state == next.state && span.processor == next.processor
+                #expect(!isSame, "split span", sourceLocation: location)
             }
         }
     }

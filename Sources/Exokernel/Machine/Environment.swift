@@ -24,8 +24,13 @@ struct Environment {
     let weight: UInt32
 
     fileprivate(set) var status = Status.free
-    /// How many environments below it are runnable.
+    /// The processor that it has.
+    fileprivate(set) var processor: Int?
+    /// Whether it has another processor than the one that is shown.
+    fileprivate var runsElsewhere = false
+    /// How many environments below it are runnable, and how many of them run elsewhere.
     fileprivate var runnableBelow = 0
+    fileprivate var elsewhereBelow = 0
     fileprivate(set) var ticks: UInt64 = 0
     /// Nanoseconds of processor time; of a scheduler, of everything below it.
     fileprivate(set) var ran: UInt64 = 0
@@ -52,6 +57,8 @@ struct Environment {
 
     /// The index in `Timeline.nodes`.
     var node: Int { id - 1 }
+    /// Whether it could run and has no processor.
+    var isWaiting: Bool { status == .runnable && processor == nil }
 }
 
 /// All environments, by id, and what is exposed of them.
@@ -62,7 +69,10 @@ struct EnvironmentTable {
     private(set) var all: [Environment] = [
         Environment(id: 0, name: "idle", isScheduler: false, parent: 0)
     ]
-    private(set) var runnableCount = 0
+    /// How many could run and have no processor.
+    private(set) var waitingCount = 0
+    /// The processor as seen from which the exposed state shows who runs elsewhere.
+    private(set) var shownProcessor = 0
     private let pages: PhysicalPages
     private let exposed: ExposedState
 
@@ -131,24 +141,32 @@ struct EnvironmentTable {
         all[id].since = now
         exposed.setUsage(id, ExposedState.UsageField.since, now)
         let change = (status == .runnable ? 1 : 0) - (all[id].status == .runnable ? 1 : 0)
-        runnableCount += change
+        if all[id].processor == nil { waitingCount += change }
         all[id].status = status
         showStatus(id)
-        countRunnable(change, above: id)
+        count(runnable: change, above: id)
     }
 
-    /// A scheduler is shown as runnable while anything below it is.
+    /// A scheduler is shown as runnable while anything below it could have the processor that is shown.
     private func showStatus(_ id: Int) {
-        let isShown = all[id].runnableBelow > 0 && all[id].status == .blocked
-        let status = isShown ? Environment.Status.runnable : all[id].status
-        exposed.set(id, ExposedState.EnvironmentField.status, status.rawValue)
+        let environment = all[id]
+        var shown = environment.status.rawValue
+        if environment.runsElsewhere {
+            shown = ExposedState.runsElsewhere
+        } else if environment.runnableBelow > 0, environment.status == .blocked {
+            shown =
+                environment.runnableBelow > environment.elsewhereBelow
+                ? Environment.Status.runnable.rawValue : ExposedState.runsElsewhere
+        }
+        exposed.set(id, ExposedState.EnvironmentField.status, shown)
     }
 
-    private mutating func countRunnable(_ change: Int, above id: Int) {
-        guard change != 0 else { return }
+    private mutating func count(runnable: Int = 0, elsewhere: Int = 0, above id: Int) {
+        guard runnable != 0 || elsewhere != 0 else { return }
         var next = all[id].parent
         while next != 0 {
-            all[next].runnableBelow += change
+            all[next].runnableBelow += runnable
+            all[next].elsewhereBelow += elsewhere
             showStatus(next)
             next = all[next].parent
         }
@@ -156,9 +174,10 @@ struct EnvironmentTable {
 
     mutating func setParent(_ id: Int, _ parent: Int) {
         let runnable = all[id].runnableBelow + (all[id].status == .runnable ? 1 : 0)
-        countRunnable(-runnable, above: id)
+        let elsewhere = all[id].elsewhereBelow + (all[id].runsElsewhere ? 1 : 0)
+        count(runnable: -runnable, elsewhere: -elsewhere, above: id)
         all[id].parent = parent
-        countRunnable(runnable, above: id)
+        count(runnable: runnable, elsewhere: elsewhere, above: id)
         exposed.set(id, ExposedState.EnvironmentField.owner, UInt32(truncatingIfNeeded: parent))
     }
 
@@ -178,14 +197,36 @@ struct EnvironmentTable {
         } while next != 0
     }
 
+    // MARK: Processors
+
+    /// An environment gets a processor, or gives up the one that it has (nil).
+    mutating func setProcessor(_ id: Int, _ processor: Int?) {
+        if all[id].status == .runnable {
+            waitingCount += (processor == nil ? 1 : 0) - (all[id].processor == nil ? 1 : 0)
+        }
+        all[id].processor = processor
+        notePlace(id)
+    }
+
+    /// From now on the exposed state is that of another processor: what runs on the two is to be noted anew.
+    mutating func show(_ processor: Int) { shownProcessor = processor }
+
+    /// Brings up to date whether an environment runs elsewhere.
+    mutating func notePlace(_ id: Int) {
+        let runsElsewhere = all[id].processor.map { $0 != shownProcessor } ?? false
+        guard all[id].runsElsewhere != runsElsewhere else { return }
+        all[id].runsElsewhere = runsElsewhere
+        showStatus(id)
+        count(elsewhere: runsElsewhere ? 1 : -1, above: id)
+    }
+
     /// Notes that an environment, which can go on, has lost the processor.
     mutating func noteStop(_ id: Int, at now: UInt64) { all[id].stopped = now }
 
-    /// Who has been able to run for the longest time without the processor, and since when.
-    /// - Parameter running: who has it.
-    func longestWaiting(besides running: Int?) -> (id: Int, since: UInt64)? {
+    /// Who has been able to run for the longest time without a processor, and since when.
+    func longestWaiting() -> (id: Int, since: UInt64)? {
         var longest: (id: Int, since: UInt64)?
-        for environment in all where environment.status == .runnable && environment.id != running {
+        for environment in all where environment.isWaiting {
             let since = max(environment.since, environment.stopped)
             if longest.map({ since < $0.since }) ?? true { longest = (environment.id, since) }
         }

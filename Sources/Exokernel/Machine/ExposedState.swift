@@ -14,7 +14,8 @@ final class ExposedState {
         static let all: Set<String> = [machine, environments, usage, children]
     }
 
-    /// `struct machine { time: ul, tick: ul, quantum: ul, seed: ul, environments: u, running: u }`, times in nanoseconds.
+    /// `struct machine { time: ul, tick: ul, quantum: ul, seed: ul, environments: u, running: u, processor: u,
+    /// processors: u, runs: u[64] }`, times in nanoseconds.
     enum MachineField {
         static let time = 0
         static let tick = 8
@@ -22,15 +23,21 @@ final class ExposedState {
         static let seed = 24
         /// One more than the highest id of an environment.
         static let environments = 32
-        /// The environment that has the processor; 0: none.
+        /// The environment that has `processor`; 0: none.
         static let running = 36
+        /// The processor that the fragment is called for, from 0.
+        static let processor = 40
+        /// How many there are.
+        static let processors = 44
+        /// Per processor: the environment that has it.
+        static let runs = 48
     }
 
     /// `struct environment { id: u, status: u, ticks: ul, page_faults: u, pages: u, owner: u, priority: i }`;
     /// the entry of an environment is at its id. Entry 0 counts the ticks for which the processor was idle.
     enum EnvironmentField {
         static let id = 0
-        /// A `Environment.Status`.
+        /// A `Environment.Status`, or `runsElsewhere`.
         static let status = 4
         /// Timer interrupts that found it running; of a scheduler: it, or anything below it.
         static let ticks = 8
@@ -58,6 +65,10 @@ final class ExposedState {
         static let size = 32
     }
 
+    /// The status that is shown of an environment which has a processor other than `machine.processor`; also of a
+    /// scheduler below which all who could run have one.
+    static let runsElsewhere: UInt32 = 4
+
     /// The table has room for all environments and schedulers of the largest scenario, so that a fragment
     /// may declare it that large whatever the scenario.
     static let environmentCapacity = 8192
@@ -78,6 +89,10 @@ final class ExposedState {
 
     func setMachine<Value: FixedWidthInteger & BitwiseCopyable>(_ field: Int, _ value: Value) {
         pages.address(machine).storeBytes(of: value.littleEndian, toByteOffset: field, as: Value.self)
+    }
+
+    func setRunning(on processor: Int, _ environment: UInt32) {
+        setMachine(MachineField.runs + processor * MemoryLayout<UInt32>.size, environment)
     }
 
     func set<Value: FixedWidthInteger & BitwiseCopyable>(_ environment: Int, _ field: Int, _ value: Value) {

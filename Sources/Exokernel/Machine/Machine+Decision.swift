@@ -18,29 +18,62 @@ extension Machine {
         var byDefault: Bool
     }
 
-    /// Takes the processor from whoever has it, and gives it to whom the schedulers choose. Somebody is
-    /// runnable.
-    func decide() {
-        isRevoked = false
+    /// Takes a processor from whoever has it, and gives it to whom the schedulers choose. Somebody can have it.
+    func decide(_ processor: Int) {
+        processors[processor].isRevoked = false
+        show(processor)
         exposed.setMachine(ExposedState.MachineField.time, clock.now)
         for (_, installed) in downloaded { installed.fragment.setTick(clock.ticks) }
         for (_, installed) in defaults { installed.fragment.setTick(clock.ticks) }
 
         var budgetUsed: UInt64 = 0
-        let previous = running
         lookForStarvation()
         let choice = choose(&budgetUsed)
-        running = choice?.environment
-        if let previous, previous != running {
+        exchange(processor, for: choice?.environment ?? 0)
+        processors[processor].chosenAt = clock.now
+        timeouts.armQuantum(of: processor, end: clock.now.adding(scenario.machine.quantum))
+        recorder.decision(
+            Timeline.Decision(
+                time: clock.now, processor: UInt8(processor),
+                chosen: choice.map { environments[$0.environment].node },
+                byDefault: choice?.byDefault ?? true, budgetUsed: budgetUsed))
+    }
+
+    /// Gives a processor to another environment (0: to nobody). Whoever had it could go on.
+    private func exchange(_ processor: Int, for id: Int) {
+        let previous = processors[processor].running
+        assign(processor, to: id)
+        if previous != 0, previous != id {
             environments.noteStop(previous, at: clock.now)
             recorder.change(environments[previous].node, to: .runnable, at: clock.now)
         }
-        if let running { recorder.change(environments[running].node, to: .running, at: clock.now) }
-        timeouts.armQuantum(end: clock.now.adding(scenario.machine.quantum))
-        recorder.decision(
-            Timeline.Decision(
-                time: clock.now, chosen: choice.map { environments[$0.environment].node },
-                byDefault: choice?.byDefault ?? true, budgetUsed: budgetUsed))
+        if id != 0 {
+            recorder.change(environments[id].node, to: .running, at: clock.now, on: UInt8(processor))
+        }
+    }
+
+    /// A directed yield: hands the processor that an environment has to another one. No scheduler is asked, and the
+    /// quantum goes on as the first one's; processor time is counted for whoever runs.
+    /// - Returns: whether that was possible. The other one has to be able to run, to have no processor, and to lie
+    ///   below the scheduler at the top too.
+    @discardableResult
+    func directedYield(from: Int, to: Int) -> Bool {
+        guard let processor = environments[from].processor, environments.contains(UInt64(max(0, to))),
+            environments[to].isWaiting, environments.isBelow(from, tree.root),
+            environments.isBelow(to, tree.root)
+        else { return false }
+        exchange(processor, for: to)
+        recorder.handOver(
+            Timeline.HandOver(
+                time: clock.now, processor: UInt8(processor), from: environments[from].node,
+                to: environments[to].node))
+        return true
+    }
+
+    /// Whether the processor that is shown can be given to an environment.
+    private func canRunHere(_ id: Int) -> Bool {
+        environments[id].status == .runnable
+            && environments[id].processor ?? environments.shownProcessor == environments.shownProcessor
     }
 
     private func choose(_ budgetUsed: inout UInt64) -> Choice? {
@@ -115,7 +148,7 @@ extension Machine {
         let count = environments.all.count
         for step in 1...max(1, count) {
             let id = (cursor + step) % max(1, count)
-            guard environments[id].status == .runnable, environments.isBelow(id, scheduler) else { continue }
+            guard canRunHere(id), environments.isBelow(id, scheduler) else { continue }
             defaultCursors[scheduler] = id
             return Choice(environment: id, byDefault: true)
         }
@@ -152,6 +185,9 @@ extension Machine {
             guard environments[id].status == .runnable else {
                 return misled("accepted for '\(environments[id].name)', which is not runnable")
             }
+            guard canRunHere(id) else {
+                return misled("accepted for '\(environments[id].name)', which has another processor")
+            }
             return .environment(id, by: scheduler)
         }
     }
@@ -181,7 +217,7 @@ extension Machine {
         let patience = scenario.machine.starvation
         guard patience > 0, !isUnderDefault, clock.now >= nextStarvationCheck else { return }
         nextStarvationCheck = clock.now.adding(max(1, patience / 8))
-        guard let victim = environments.longestWaiting(besides: running),
+        guard let victim = environments.longestWaiting(),
             clock.now - victim.since >= patience
         else { return }
         isUnderDefault = true

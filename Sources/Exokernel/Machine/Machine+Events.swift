@@ -6,14 +6,17 @@ extension Machine {
     /// what the event says has happened already, `end` apart.
     ///
     /// A handler may ask for a new decision. It has its way when whoever runs is below its scheduler too, which then
-    /// disposes of its own time only; otherwise the scheduler above it has to ask as well.
-    func raise(_ point: EventPoint, about id: Int) {
-        var isAsked = point.makesRunnable && running != nil
+    /// disposes of its own time only; otherwise the scheduler above it has to ask as well. Who runs is the one on the
+    /// processor that is shown: see `processorToOffer`.
+    /// - Parameter processor: the one that the environment has just had; nil: it had none.
+    func raise(_ point: EventPoint, about id: Int, on processor: Int? = nil) {
+        let processor = processor ?? processorToOffer
+        var isAsked = point.makesRunnable && processors[processor].running != 0
         var scheduler = environments[id].parent
         while scheduler != 0 {
-            let asks = handle(point, about: id, scheduler)
-            if isAsked, asks, let running, environments.isBelow(running, scheduler) {
-                isRevoked = true
+            let asks = handle(point, about: id, scheduler, on: processor)
+            if isAsked, asks, environments.isBelow(processors[processor].running, scheduler) {
+                processors[processor].isRevoked = true
                 isAsked = false
             }
             isAsked = isAsked && asks
@@ -22,9 +25,12 @@ extension Machine {
     }
 
     /// - Returns: whether the scheduler wants a new decision.
-    private func handle(_ point: EventPoint, about id: Int, _ scheduler: Int) -> Bool {
+    private func handle(
+        _ point: EventPoint, about id: Int, _ scheduler: Int, on processor: Int
+    ) -> Bool {
         guard let handler = downloaded[scheduler]?.handlers[point] else { return false }
         countStep()
+        show(processor)
         exposed.setMachine(ExposedState.MachineField.time, clock.now)
         handler.setTick(clock.ticks)
         handler.setSubject(id)

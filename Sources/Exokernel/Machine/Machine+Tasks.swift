@@ -49,8 +49,9 @@ extension Machine {
     }
 
     private func leave(_ id: Int) {
-        if running == id { stopRunning() }
-        raise(.end, about: id)
+        let processor = environments[id].processor
+        stopRunning(id)
+        raise(.end, about: id, on: processor)
         tree.remove(application: environments[id])
         environments.end(id, at: clock.now)
         recorder.end(environments[id].node, at: clock.now)
@@ -65,28 +66,30 @@ extension Machine {
         raise(.wake, about: id)
     }
 
-    /// The running environment gives the processor back; a decision follows.
-    private func stopRunning() {
-        running = nil
-        isRevoked = false
+    /// An environment gives the processor back, if it has one; a decision follows.
+    private func stopRunning(_ id: Int) {
+        guard let processor = environments[id].processor else { return }
+        assign(processor, to: 0)
+        processors[processor].isRevoked = false
+    }
+
+    /// An environment that has a processor begins to wait.
+    private func wait(_ id: Int, _ status: Environment.Status, _ state: Timeline.State) {
+        let processor = environments[id].processor
+        environments.setStatus(id, status, at: clock.now)
+        recorder.change(environments[id].node, to: state, at: clock.now)
+        stopRunning(id)
+        raise(.sleep, about: id, on: processor)
     }
 
     private func sleep(_ id: Int, until time: UInt64) {
         timeouts.add(.wake(environment: id), at: time)
-        environments.setStatus(id, .sleeping, at: clock.now)
-        recorder.change(environments[id].node, to: .sleeping, at: clock.now)
-        stopRunning()
-        raise(.sleep, about: id)
+        wait(id, .sleeping, .sleeping)
     }
 
     private func apply(_ effect: Synchronisation.Effect, to id: Int) {
         if let complaint = effect.complaint { report(complaint, id) }
-        if effect.blocks {
-            environments.setStatus(id, .blocked, at: clock.now)
-            recorder.change(environments[id].node, to: .blocked, at: clock.now)
-            stopRunning()
-            raise(.sleep, about: id)
-        }
+        if effect.blocks { wait(id, .blocked, .blocked) }
         for other in effect.woken { wake(other) }
     }
 
@@ -97,7 +100,9 @@ extension Machine {
             task.instant = clock.now
             task.stepsAtInstant = 0
         }
-        while running == id, !isRevoked, !isStopped, environments[id].burst == 0 {
+        while let processor = environments[id].processor, !processors[processor].isRevoked, !isStopped,
+            environments[id].burst == 0
+        {
             countStep()
             task.stepsAtInstant += 1
             if task.stepsAtInstant > limits.actionsPerInstant {
@@ -114,6 +119,24 @@ extension Machine {
         tasks[id] = task
     }
 
+    private func revokeProcessor(of id: Int) {
+        if let processor = environments[id].processor { processors[processor].isRevoked = true }
+    }
+
+    /// Hands the processor over; to the schedulers, if the other one cannot have it.
+    private func yield(_ id: Int, of application: Int, to name: String) {
+        let other = environment(named: name, seenFrom: application)
+        if other == nil { report("yields to '\(name)', which does not exist", id) }
+        if other.map({ directedYield(from: id, to: $0) }) != true { revokeProcessor(of: id) }
+    }
+
+    /// A task of the application, or else any environment of that name.
+    private func environment(named name: String, seenFrom application: Int) -> Int? {
+        let own = applications[application].workload.tasks.firstIndex { $0.name == name }
+        return own.map { applications[application].environments[$0] }
+            ?? environments.all.first { $0.name == name && !$0.isScheduler && $0.id != 0 }?.id
+    }
+
     private func perform(_ action: Workload.Action, by id: Int, of application: Int) {
         switch action {
         case .run(let time): environments[id].burst = time
@@ -124,7 +147,8 @@ extension Machine {
             // What is done from now on is to be done before the next period ends.
             environments.setDeadline(id, end.adding(period))
             if end > clock.now { sleep(id, until: end) }
-        case .yield: isRevoked = true
+        case .yield: revokeProcessor(of: id)
+        case .yieldTo(let name): yield(id, of: application, to: name)
         case .lock(let name): apply(applications[application].synchronisation.lock(name, by: id), to: id)
         case .unlock(let name): apply(applications[application].synchronisation.unlock(name, by: id), to: id)
         case .wait(let condition, let mutex):

@@ -1,8 +1,8 @@
 import SCode
 
-/// A simulated computer with one processor, and the exokernel that runs on it.
+/// A simulated computer, and the exokernel that runs on it.
 ///
-/// The kernel owns the pages and the time. Who gets the processor is decided by fragments that schedulers
+/// The kernel owns the pages and the time. Who gets a processor is decided by fragments that schedulers
 /// have downloaded: when a quantum is over, and when whoever runs stops to, the kernel calls the fragment of
 /// the scheduler at the top, which may hand the offer down. No fragment can stop the machine: a decision
 /// that fails is taken by default, round robin.
@@ -55,20 +55,13 @@ public final class Machine {
     /// Tasks that have not ended, begun or not.
     var unfinished = 0
 
-    /// Who has the processor.
-    var running: Int? {
-        didSet {
-            exposed.setMachine(ExposedState.MachineField.running, UInt32(truncatingIfNeeded: running ?? 0))
-        }
-    }
+    /// In the order in which they are looked after.
+    var processors: [Processor]
     /// Somebody could run and was never chosen: until the root's fragment is replaced, no fragment is asked.
     var isUnderDefault = false
     /// When to look next for such an environment.
     var nextStarvationCheck: UInt64 = 0
 
-    /// Whether the running environment is to lose the processor.
-    var isRevoked = false
-    private var isIdle = false
     /// Whether every task has ended, or there were too many steps.
     public private(set) var isStopped = false
     private var steps = 0
@@ -80,20 +73,25 @@ public final class Machine {
         let parameters = scenario.machine
         guard parameters.tick > 0 else { throw .tickIsZero }
         guard parameters.quantum > 0 else { throw .quantumIsZero }
+        guard Scenario.Machine.processorCounts.contains(parameters.processors) else {
+            throw .processorCount(parameters.processors, allowed: Scenario.Machine.processorCounts)
+        }
         self.scenario = scenario
         self.engine = engine
         self.limits = limits
         clock = Clock(tick: parameters.tick)
-        timeouts = Timeouts(tick: parameters.tick)
+        timeouts = Timeouts(tick: parameters.tick, processors: parameters.processors)
+        processors = Array(repeating: Processor(), count: parameters.processors)
         pages = try PhysicalPages(count: parameters.memoryPages)
         exposed = try ExposedState(pages: pages)
         environments = EnvironmentTable(pages: pages, exposed: exposed)
         tree = SchedulerTree(pages: pages)
-        recorder = TimelineRecorder(tick: parameters.tick)
+        recorder = TimelineRecorder(tick: parameters.tick, processors: parameters.processors)
         downloads = Downloads(budget: parameters.budget)
         exposed.setMachine(ExposedState.MachineField.tick, parameters.tick)
         exposed.setMachine(ExposedState.MachineField.quantum, parameters.quantum)
         exposed.setMachine(ExposedState.MachineField.seed, parameters.seed)
+        exposed.setMachine(ExposedState.MachineField.processors, UInt32(processors.count))
         try boot()
     }
 
@@ -114,8 +112,7 @@ public final class Machine {
             countStep()
             if unfinished == 0 { isStopped = true }
             if isStopped { return }
-            let burstEnd = running.map { clock.now.adding(environments[$0].burst) }
-            advance(to: min(end, timeouts.next ?? .max, burstEnd ?? .max))
+            advance(to: min(end, timeouts.next ?? .max, nextAction))
         }
     }
 
@@ -125,31 +122,58 @@ public final class Machine {
     /// Does everything that is to be done at this moment.
     private func settle() {
         expire(onlyPrecise: true)
-        continueRunning()
+        for processor in processors.indices { continueRunning(on: processor) }
         expire(onlyPrecise: false)
-        while !isStopped, environments.runnableCount > 0, running == nil || isRevoked {
-            isIdle = false
-            countStep()
-            decide()
-            continueRunning()
+        // Whoever is given one processor may at once do something about the others.
+        var isSettled = false
+        while !isSettled {
+            isSettled = true
+            for processor in processors.indices {
+                while !isStopped, needsDecision(processor) {
+                    isSettled = false
+                    processors[processor].isIdle = false
+                    countStep()
+                    decide(processor)
+                    continueRunning(on: processor)
+                }
+            }
         }
-        if running == nil, !isIdle, !isStopped {
-            isIdle = true
+        guard !isStopped else { return }
+        for processor in processors.indices where processors[processor].running == 0 {
+            guard !processors[processor].isIdle else { continue }
+            processors[processor].isIdle = true
             recorder.decision(
-                Timeline.Decision(time: clock.now, chosen: nil, byDefault: false, budgetUsed: 0))
+                Timeline.Decision(
+                    time: clock.now, processor: UInt8(processor), chosen: nil, byDefault: false, budgetUsed: 0
+                ))
         }
     }
 
-    private func continueRunning() {
-        if let running, environments[running].burst == 0 { continueTask(running) }
+    /// Whoever has the processor does what takes no time; it may hand the processor to another, who goes on.
+    private func continueRunning(on processor: Int) {
+        while !isStopped, !processors[processor].isRevoked {
+            let running = processors[processor].running
+            guard running != 0, environments[running].burst == 0 else { return }
+            continueTask(running)
+        }
+    }
+
+    /// When the first of those that have a processor will have used what it needs; nobody has one: never.
+    private var nextAction: UInt64 {
+        processors.reduce(.max) { next, processor in
+            processor.running == 0 ? next : min(next, clock.now.adding(environments[processor.running].burst))
+        }
     }
 
     /// Lets time pass in which nothing happens but timer interrupts, which count ticks.
     private func advance(to time: UInt64) {
         let passed = time - min(time, clock.now)
         let ticks = clock.advance(to: time)
-        if let running { environments[running].burst -= min(environments[running].burst, passed) }
-        environments.charge(passed, ticks: ticks, to: running ?? 0)
+        for processor in processors {
+            let id = processor.running
+            if id != 0 { environments[id].burst -= min(environments[id].burst, passed) }
+            environments.charge(passed, ticks: ticks, to: id)
+        }
     }
 
     private func expire(onlyPrecise: Bool) {
@@ -160,7 +184,9 @@ public final class Machine {
             case .wake(let environment): wake(environment)
             case .endApplication(let application): endApplication(application)
             case .scenarioEvent(let index): perform(scenario.events[index])
-            case .schedule: isRevoked = running != nil  // an idle processor has nobody to lose it
+            case .schedule(let processor):
+                // Of an idle one there is nobody to lose it.
+                processors[processor].isRevoked = processors[processor].running != 0
             }
         }
     }

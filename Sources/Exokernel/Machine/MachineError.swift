@@ -4,6 +4,7 @@ import SCode
 public enum MachineError: Error, Sendable, Hashable {
     case tickIsZero
     case quantumIsZero
+    case processorCount(Int, allowed: ClosedRange<Int>)
     case memorySize(pages: Int, allowed: ClosedRange<Int>)
     case tooManyEnvironments(Int, limit: Int)
     case tooManySchedulersAboveOneAnother(limit: Int)
@@ -38,6 +39,8 @@ extension MachineError: CustomStringConvertible {
         switch self {
         case .tickIsZero: "the tick is zero"
         case .quantumIsZero: "the quantum is zero"
+        case .processorCount(let count, let allowed):
+            "\(count) processors: \(allowed.lowerBound) to \(allowed.upperBound) are possible"
         case .memorySize(let pages, let allowed):
             "memory of \(pages) pages: \(allowed.lowerBound) to \(allowed.upperBound) are possible"
         case .tooManyEnvironments(let count, let limit):

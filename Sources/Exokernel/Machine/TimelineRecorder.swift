@@ -7,6 +7,7 @@ struct TimelineRecorder {
 
     private struct OpenSpan {
         var state: Timeline.State
+        var processor: UInt8 = 0
         var start: UInt64
         /// The span that ends where this one starts, when that has the same state.
         var continues: Int?
@@ -14,7 +15,10 @@ struct TimelineRecorder {
         var last: Int?
     }
 
-    init(tick: UInt64) { timeline.tick = tick }
+    init(tick: UInt64, processors: Int) {
+        timeline.tick = tick
+        timeline.processors = processors
+    }
 
     mutating func add(_ node: Timeline.Node) {
         timeline.nodes.append(node)
@@ -28,12 +32,18 @@ struct TimelineRecorder {
     }
 
     /// An environment changes its state. States that last no time leave no span.
-    mutating func change(_ node: Int, to state: Timeline.State, at time: UInt64) {
+    /// - Parameter processor: the one that it has, if it begins to run.
+    mutating func change(
+        _ node: Int, to state: Timeline.State, at time: UInt64, on processor: UInt8 = 0
+    ) {
         guard var span = open[node], span.state != state else { return }
         if time > span.start { span.last = close(span, node, at: time) }
         span.state = state
+        span.processor = processor
         span.start = time
-        span.continues = span.last.flatMap { timeline.spans[$0].state == state ? $0 : nil }
+        span.continues = span.last.flatMap {
+            timeline.spans[$0].state == state && timeline.spans[$0].processor == processor ? $0 : nil
+        }
         open[node] = span
     }
 
@@ -50,11 +60,14 @@ struct TimelineRecorder {
             timeline.spans[index].end = time
             return index
         }
-        timeline.spans.append(Timeline.Span(node: node, state: span.state, start: span.start, end: time))
+        timeline.spans.append(
+            Timeline.Span(
+                node: node, state: span.state, processor: span.processor, start: span.start, end: time))
         return timeline.spans.count - 1
     }
 
     mutating func wakeup(_ node: Int, at time: UInt64) { timeline.wakeups.append((time, node)) }
+    mutating func handOver(_ handOver: Timeline.HandOver) { timeline.handOvers.append(handOver) }
     mutating func decision(_ decision: Timeline.Decision) { timeline.decisions.append(decision) }
     mutating func incident(
         _ message: String, node: Int?, at time: UInt64, always: Bool, registers: String? = nil

@@ -10,8 +10,8 @@ enum Timeout: Hashable {
     case endApplication(Int)
     /// An event of the scenario, by index.
     case scenarioEvent(Int)
-    /// The quantum is over: revoke the processor, then call the top-level scheduling fragment.
-    case schedule
+    /// The quantum of a processor is over: revoke the processor, then call the top-level scheduling fragment.
+    case schedule(processor: Int)
 
     /// Timers of single environments are as precise as the clock. The rest is the timer interrupt's
     /// business, and happens at the first one that is not before the deadline.
@@ -33,51 +33,51 @@ enum Timeout: Hashable {
     }
 }
 
-/// The kernel's queue of timeouts: one-shot, sorted by deadline.
+/// The kernel's queue of timeouts: one-shot, sorted by deadline. The quanta, which are set anew with each decision, are
+/// kept apart: one for each processor.
 struct Timeouts {
     /// Nanoseconds between two timer interrupts.
     private let tick: UInt64
     private var queue = EventQueue<Timeout>()
-    /// When the quantum that now runs is over; nil: none does.
-    private var quantumEnd: UInt64?
-    /// Whether `.schedule` is in the queue. It is there once at most: a deadline that has moved on is found
-    /// when the old one comes, and set again then.
-    private var isScheduleQueued = false
+    /// Per processor: when the quantum that now runs is over; nil: none does.
+    private var quanta: [UInt64?]
+    /// The least of them.
+    private var nextQuantum: UInt64?
 
-    init(tick: UInt64) { self.tick = tick }
+    init(tick: UInt64, processors: Int = 1) {
+        self.tick = tick
+        quanta = Array(repeating: nil, count: processors)
+    }
 
     /// When something is due.
-    var next: UInt64? { queue.first?.time }
+    var next: UInt64? {
+        guard let queued = queue.first?.time else { return nextQuantum }
+        return min(queued, nextQuantum ?? .max)
+    }
 
     mutating func add(_ timeout: Timeout, at time: UInt64) {
         queue.add(
             timeout, at: timeout.isPrecise ? time : time.roundedUp(toMultipleOf: tick), rank: timeout.rank)
     }
 
-    /// Begins a quantum that is over at `end`, which is not before the end of the last one.
-    mutating func armQuantum(end: UInt64) {
-        quantumEnd = end.roundedUp(toMultipleOf: tick)
-        if !isScheduleQueued {
-            isScheduleQueued = true
-            add(.schedule, at: end)
-        }
+    /// Begins a quantum of a processor, in place of the one that runs.
+    mutating func armQuantum(of processor: Int, end: UInt64) {
+        quanta[processor] = end.roundedUp(toMultipleOf: tick)
+        findNextQuantum()
     }
+
+    private mutating func findNextQuantum() { nextQuantum = quanta.lazy.compactMap(\.self).min() }
 
     /// Takes out the next timeout that is due at `now`.
     /// - Parameter precise: only timeouts that do not wait for the timer interrupt.
     mutating func expire(at now: UInt64, onlyPrecise precise: Bool) -> Timeout? {
-        while let first = queue.first, first.time <= now {
-            if precise, first.rank > 0 { return nil }
-            guard let timeout = queue.removeFirst() else { return nil }
-            guard timeout == .schedule else { return timeout }
-            isScheduleQueued = false
-            guard let end = quantumEnd else { continue }
-            if end <= now {
-                quantumEnd = nil
-                return timeout
-            }
-            armQuantum(end: end)
+        if let first = queue.first, first.time <= now, !precise || first.rank == 0 {
+            return queue.removeFirst()
         }
-        return nil
+        guard !precise, let nextQuantum, nextQuantum <= now else { return nil }
+        guard let processor = quanta.firstIndex(of: nextQuantum) else { return nil }
+        quanta[processor] = nil
+        findNextQuantum()
+        return .schedule(processor: processor)
     }
 }

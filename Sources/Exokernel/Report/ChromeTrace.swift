@@ -1,9 +1,10 @@
 /// The timeline in the JSON format of Chrome's tracing, which Perfetto reads too.
 ///
-/// Process 1 is the machine: a track that says who has the processor, and counters. Each further process is a
+/// Process 1 is the machine: a track for each processor that says who has it, and counters. Each further process is a
 /// group of environments, a thread each; the slices of a thread follow one another, so they nest trivially.
 public enum ChromeTrace {
     private static let machine = 1
+    /// That of the first processor; the others follow.
     private static let processorTrack = 1
 
     public static func text(_ timeline: Timeline) -> String {
@@ -12,14 +13,18 @@ public enum ChromeTrace {
         let spans = timeline.spansByNode()
 
         trace.name(process: machine, "machine", order: 0)
-        trace.name(process: machine, thread: processorTrack, "processor", order: 0)
-        var covered: UInt64 = 0
-        for stretch in timeline.processorStretches() where stretch.end > covered {
-            let start = max(stretch.start, covered)
-            let name = timeline.nodes[stretch.node].name
-            trace.slice(machine, processorTrack, name, "processor", start, stretch.end)
-            covered = stretch.end
+        for (index, stretches) in timeline.processorStretches().enumerated() {
+            let track = processorTrack + index
+            trace.name(process: machine, thread: track, timeline.processorName(index), order: index)
+            var covered: UInt64 = 0
+            for stretch in stretches where stretch.end > covered {
+                let start = max(stretch.start, covered)
+                let name = timeline.nodes[stretch.node].name
+                trace.slice(machine, track, name, "processor", start, stretch.end)
+                covered = stretch.end
+            }
         }
+        addHandOvers(timeline, to: &trace)
         addCounters(timeline, to: &trace)
 
         var processOfScheduler: [Int: Int] = [:]
@@ -41,6 +46,16 @@ public enum ChromeTrace {
         }
         addIncidents(timeline, processOfScheduler, to: &trace)
         return trace.text
+    }
+
+    /// Directed yields, on the track of their processor.
+    private static func addHandOvers(_ timeline: Timeline, to trace: inout Trace) {
+        for yield in timeline.handOvers
+        where timeline.nodes.indices.contains(yield.from) && timeline.nodes.indices.contains(yield.to) {
+            let track = processorTrack + Int(yield.processor)
+            let names = [timeline.nodes[yield.from].name, timeline.nodes[yield.to].name]
+            trace.handOver(machine, track, from: names[0], to: names[1], yield.time)
+        }
     }
 
     /// How many environments wait for the processor, and what the decisions cost.
@@ -112,6 +127,13 @@ public enum ChromeTrace {
             events.append(
                 "{\"ph\":\"I\",\"s\":\"p\",\"pid\":\(process),\"tid\":0,\"ts\":\(microseconds(time)),"
                     + "\"name\":\(ReportFormat.json(name)),\"cat\":\"incident\"\(arguments)}")
+        }
+
+        mutating func handOver(_ process: Int, _ thread: Int, from: String, to: String, _ time: UInt64) {
+            events.append(
+                "{\"ph\":\"I\",\"s\":\"t\",\"pid\":\(process),\"tid\":\(thread),\"ts\":\(microseconds(time)),"
+                    + "\"name\":\"directed yield\",\"cat\":\"yield\",\"args\":{\"from\":\(ReportFormat.json(from)),"
+                    + "\"to\":\(ReportFormat.json(to))}}")
         }
 
         private func microseconds(_ nanoseconds: UInt64) -> String {

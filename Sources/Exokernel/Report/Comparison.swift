@@ -44,7 +44,7 @@ public struct Comparison: Sendable {
         for row in rows {
             let statistics = row.statistics
             let wakeups = statistics.wakeups
-            let busy = statistics.total == 0 ? 0 : Double(statistics.busy) / Double(statistics.total)
+            let busy = statistics.shareOfCapacity(statistics.busy)
             table.append(
                 [
                     ReportFormat.shortened(row.name.escapedForTerminal, to: 40), ReportFormat.percent(busy),

@@ -6,7 +6,7 @@
 public enum GanttChart {
     public static func svg(_ timeline: Timeline, _ statistics: Statistics, title: String = "") -> String {
         var drawing = Drawing(timeline, statistics)
-        drawing.addProcessor()
+        for processor in statistics.processors.indices { drawing.addProcessor(processor) }
         for index in drawing.groups.indices { drawing.addGroup(index) }
         drawing.addAxis()
         return drawing.document(title: title)
@@ -51,6 +51,8 @@ public enum GanttChart {
         let statistics: Statistics
         let groups: [Timeline.Group]
         let spans: [[Timeline.Span]]
+        /// Per processor who had it.
+        private let stretches: [[Timeline.Span]]
         private(set) var body: [String] = []
         /// What stands behind the rows.
         private var background: [String] = []
@@ -68,6 +70,7 @@ public enum GanttChart {
             let groups = timeline.groups(tree)
             self.groups = groups
             spans = timeline.spansByNode()
+            stretches = timeline.processorStretches()
             let rows = groups.reduce(0) { $0 + $1.members.count }
             rowHeight = rows <= 40 ? 20 : rows <= 120 ? 15 : 12
             // The file stays small however many spans there are.
@@ -123,11 +126,12 @@ public enum GanttChart {
 
         // MARK: Rows
 
-        mutating func addProcessor() {
-            text("processor", x: Layout.left - 12, y: y + 13, "label strong", anchor: "end")
+        mutating func addProcessor(_ index: Int) {
+            if index > 0 { y += 2 }
+            text(timeline.processorName(index), x: Layout.left - 12, y: y + 13, "label strong", anchor: "end")
             lane(y, Layout.processorHeight)
             var marks: [String: GanttMarks] = [:]
-            for stretch in timeline.processorStretches() {
+            for stretch in stretches[index] {
                 let colour = environmentColours[stretch.node]
                 marks[colour, default: GanttMarks(thinnest: thinnestMark)]
                     .add(.running, from: x(stretch.start), to: x(stretch.end))
@@ -135,8 +139,9 @@ public enum GanttChart {
             for (colour, marks) in marks.sorted(by: { $0.key < $1.key }) {
                 body += marks.finished().elements(y: y, height: Layout.processorHeight, colour: colour)
             }
-            addIncidents(of: -1, y: y - 3)
-            let share = timeline.end == 0 ? 0 : Double(statistics.busy) / Double(timeline.end)
+            if index == 0 { addIncidents(of: -1, y: y - 3) }
+            let busy = statistics.processors[index].busy
+            let share = timeline.end == 0 ? 0 : Double(busy) / Double(timeline.end)
             addShare(
                 share, entitlement: nil, colour: Colours.faintInk, y: y + Layout.processorHeight / 2, thick: 7
             )

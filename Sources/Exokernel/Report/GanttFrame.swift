@@ -65,7 +65,7 @@ extension GanttChart {
             let shown = ReportFormat.shortened(title.isEmpty ? "Who has the processor" : title, to: 90)
             add(shown, x: Layout.margin, y: 40, "title")
             let environments = statistics.nodes.count { !$0.isScheduler }
-            let busy = timeline.end == 0 ? 0 : Double(statistics.busy) / Double(timeline.end)
+            let busy = statistics.shareOfCapacity(statistics.busy)
             var parts = [
                 ReportFormat.time(timeline.end), ReportFormat.count(environments, "environment"),
                 "busy \(ReportFormat.percent(busy))",

@@ -15,6 +15,13 @@ public enum JSONReport {
             ("budgetUsed", "\(statistics.budgetUsed)"),
             ("wakeups", latencies(statistics.wakeups)),
         ]
+        if statistics.processors.count > 1 {
+            let processors = statistics.processors.map {
+                object([("busy", "\($0.busy)"), ("idle", "\($0.idle)")])
+            }
+            fields.append(("processors", array(processors)))
+        }
+        if statistics.handOvers > 0 { fields.append(("directedYields", "\(statistics.handOvers)")) }
         if let time = statistics.fragmentNanoseconds { fields.append(("fragmentNanoseconds", "\(time)")) }
         // Parents are given by their place in this list.
         var places = Array(repeating: 0, count: statistics.nodes.count)

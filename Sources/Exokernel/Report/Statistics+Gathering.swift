@@ -49,11 +49,13 @@ extension Statistics {
             }
         }
 
-        mutating func addSwitches(_ stretches: [Timeline.Span]) {
-            var last: Int?
-            for stretch in stretches where stretch.node != last {
-                nodes[stretch.node].switches += 1
-                last = stretch.node
+        mutating func addSwitches(_ processors: [[Timeline.Span]]) {
+            for stretches in processors {
+                var last: Int?
+                for stretch in stretches where stretch.node != last {
+                    nodes[stretch.node].switches += 1
+                    last = stretch.node
+                }
             }
         }
 
@@ -139,7 +141,9 @@ extension Statistics {
             let together = siblings.reduce(0.0) { $0 + Double(nodes[$1].processorTime) }
             for index in siblings {
                 let time = Double(nodes[index].processorTime)
-                if timeline.end > 0 { nodes[index].shareOfTotal = time / Double(timeline.end) }
+                if timeline.end > 0 {
+                    nodes[index].shareOfTotal = time / (Double(timeline.end) * Double(timeline.processors))
+                }
                 if together > 0 { nodes[index].shareOfSiblings = time / together }
             }
         }

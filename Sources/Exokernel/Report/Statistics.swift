@@ -27,13 +27,19 @@ public struct Statistics: Sendable, Hashable {
         }
     }
 
+    /// What a processor's time went to.
+    public struct Processor: Sendable, Hashable {
+        public var busy: UInt64 = 0
+        public var idle: UInt64 = 0
+    }
+
     public struct Node: Sendable, Hashable {
         public var name: String
         public var isScheduler: Bool
         public var parent: Int?
         public var depth: Int
         public var processorTime: UInt64 = 0
-        /// Of the length of the simulation.
+        /// Of the time of all processors.
         public var shareOfTotal = 0.0
         /// Of the processor time that the node and its siblings had together; nil when they had none.
         public var shareOfSiblings: Double?
@@ -68,9 +74,13 @@ public struct Statistics: Sendable, Hashable {
     public var preorder: [Int]
     /// The length of the simulation.
     public var total: UInt64
-    /// Time in which some environment had the processor, and in which none had.
+    /// Time in which some environment had a processor, and in which none had, of all processors together.
     public var busy: UInt64
     public var idle: UInt64
+    /// The same of each processor.
+    public var processors: [Processor]
+    /// Directed yields.
+    public var handOvers: Int
     public var switches: Int
     public var preemptions: Int
     public var decisions: Int
@@ -96,15 +106,10 @@ public struct Statistics: Sendable, Hashable {
         nodes = gathering.nodes
         preorder = tree.preorder
         total = timeline.end
-        var covered: UInt64 = 0
-        var busy: UInt64 = 0
-        for stretch in stretches {
-            let start = max(stretch.start, covered)
-            if stretch.end > start { busy.add(stretch.end - start) }
-            covered = max(covered, stretch.end)
-        }
-        self.busy = busy
-        idle = total > busy ? total - busy : 0
+        processors = stretches.map { Processor($0, length: timeline.end) }
+        busy = processors.reduce(into: 0) { $0.add($1.busy) }
+        idle = processors.reduce(into: 0) { $0.add($1.idle) }
+        handOvers = timeline.handOvers.count
         switches = nodes.reduce(0) { $0 + ($1.isScheduler ? 0 : $1.switches) }
         preemptions = nodes.reduce(0) { $0 + ($1.isScheduler ? 0 : $1.preemptions) }
         decisions = timeline.decisions.count
@@ -116,11 +121,28 @@ public struct Statistics: Sendable, Hashable {
         fragmentNanoseconds = timeline.fragmentNanoseconds
     }
 
+    /// A time as a part of that of all processors.
+    public func shareOfCapacity(_ time: UInt64) -> Double {
+        total == 0 ? 0 : Double(time) / (Double(total) * Double(processors.count))
+    }
+
     /// Jain's fairness index; nil when there is nothing to share.
     static func fairness(_ values: [Double]) -> Double? {
         let sum = values.reduce(0, +)
         let squares = values.reduce(0) { $0 + $1 * $1 }
         return squares > 0 ? sum * sum / (Double(values.count) * squares) : nil
+    }
+}
+
+extension Statistics.Processor {
+    fileprivate init(_ stretches: [Timeline.Span], length: UInt64) {
+        var covered: UInt64 = 0
+        for stretch in stretches {
+            let start = max(stretch.start, covered)
+            if stretch.end > start { busy.add(stretch.end - start) }
+            covered = max(covered, stretch.end)
+        }
+        idle = length > busy ? length - busy : 0
     }
 }
 

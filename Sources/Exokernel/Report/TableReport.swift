@@ -20,17 +20,28 @@ public enum TableReport {
 
     private static func summary(_ statistics: Statistics, styled: Bool) -> String {
         func share(_ part: UInt64) -> String {
-            statistics.total == 0 ? "–" : ReportFormat.percent(Double(part) / Double(statistics.total))
+            statistics.total == 0 ? "–" : ReportFormat.percent(statistics.shareOfCapacity(part))
         }
         let environments = statistics.nodes.count { !$0.isScheduler }
         let first =
             "\(ReportFormat.time(statistics.total)) simulated, \(ReportFormat.count(environments, "environment")): "
             + "busy \(share(statistics.busy)), idle \(share(statistics.idle))"
+            + (statistics.processors.count == 1
+                ? "" : " of \(ReportFormat.count(statistics.processors.count, "processor"))")
         var second =
             "\(ReportFormat.count(statistics.decisions, "decision")) (\(statistics.defaultDecisions) by default, "
             + "\(statistics.idleDecisions) idle), \(ReportFormat.count(statistics.switches, "switch", "switches")), "
             + "\(ReportFormat.count(statistics.preemptions, "preemption")), "
             + ReportFormat.count(statistics.incidents, "incident")
+        if statistics.handOvers > 0 {
+            second += ", \(ReportFormat.count(statistics.handOvers, "directed yield"))"
+        }
+        if statistics.processors.count > 1 {
+            for (index, processor) in statistics.processors.enumerated() {
+                let busy = statistics.total == 0 ? 0 : Double(processor.busy) / Double(statistics.total)
+                second += "\nprocessor \(index): busy \(ReportFormat.percent(busy))"
+            }
+        }
         if let time = statistics.fragmentNanoseconds {
             second += "\nfragments took \(ReportFormat.time(time)) of real time"
             if statistics.decisions > 0 {

@@ -9,15 +9,17 @@ public enum TimelineProblem: Hashable, Sendable {
     case gap(node: Int, from: UInt64, to: UInt64)
     /// The span begins before the one before it has ended.
     case overlap(Timeline.Span)
-    /// Two environments have the processor at once.
+    /// A span, decision or hand-over names a processor that does not exist.
+    case noSuchProcessor(Int)
+    /// Two environments have one processor at once.
     case twoRunning(Timeline.Span, Timeline.Span)
     /// Something happens after the end.
     case afterEnd(UInt64)
 }
 
 extension Timeline {
-    /// Checks that the record adds up: the spans of each environment cover its life without gap or overlap,
-    /// and no two environments run at once. Empty when all is well.
+    /// Checks that the record adds up: the spans of each environment cover its life without gap or overlap (so it has
+    /// one processor at a time), and no two environments have one processor at once. Empty when all is well.
     public func problems() -> [TimelineProblem] {
         var problems: [TimelineProblem] = []
         let known = nodes.indices
@@ -32,16 +34,22 @@ extension Timeline {
                 problems.append(.backwards(span))
             }
         }
-        let named = decisions.compactMap(\.chosen) + wakeups.map(\.node) + incidents.compactMap(\.node)
+        let named =
+            decisions.compactMap(\.chosen) + wakeups.map(\.node) + incidents.compactMap(\.node)
+            + handOvers.flatMap { [$0.from, $0.to] }
         problems += named.filter { !known.contains($0) }.map(TimelineProblem.noSuchNode)
         for (index, spans) in spansByNode().enumerated() where !nodes[index].isScheduler {
             problems += coverageProblems(of: index, spans)
         }
-        let stretches = processorStretches()
-        for (one, next) in zip(stretches, stretches.dropFirst()) where next.start < one.end {
-            problems.append(.twoRunning(one, next))
+        let places = spans.map(\.processor) + decisions.map(\.processor) + handOvers.map(\.processor)
+        problems += places.filter { $0 >= processors }.map { .noSuchProcessor(Int($0)) }
+        for stretches in processorStretches() {
+            for (one, next) in zip(stretches, stretches.dropFirst()) where next.start < one.end {
+                problems.append(.twoRunning(one, next))
+            }
         }
-        let moments = incidents.map(\.time) + decisions.map(\.time) + wakeups.map(\.time)
+        let moments =
+            incidents.map(\.time) + decisions.map(\.time) + wakeups.map(\.time) + handOvers.map(\.time)
         problems += moments.filter { $0 > end }.map(TimelineProblem.afterEnd)
         return problems
     }

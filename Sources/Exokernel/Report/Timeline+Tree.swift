@@ -83,21 +83,28 @@ extension Timeline {
         return result
     }
 
-    /// Who had the processor, oldest first; what follows at once under the same name is one stretch.
-    func processorStretches() -> [Span] {
-        let running = spans.filter {
-            $0.state == .running && $0.start < $0.end && nodes.indices.contains($0.node)
+    /// For each processor who had it, oldest first; what follows at once under the same name is one stretch.
+    func processorStretches() -> [[Span]] {
+        var running: [[Span]] = Array(repeating: [], count: max(1, processors))
+        for span in spans where span.state == .running && span.start < span.end {
+            guard nodes.indices.contains(span.node), Int(span.processor) < running.count else { continue }
+            running[Int(span.processor)].append(span)
         }
-        var result: [Span] = []
-        for span in running.sorted(by: { ($0.start, $0.end) < ($1.start, $1.end) }) {
-            if let last = result.last, last.node == span.node, last.end >= span.start {
-                result[result.count - 1].end = max(last.end, span.end)
-            } else {
-                result.append(span)
+        return running.map { spans in
+            var result: [Span] = []
+            for span in spans.sorted(by: { ($0.start, $0.end) < ($1.start, $1.end) }) {
+                if let last = result.last, last.node == span.node, last.end >= span.start {
+                    result[result.count - 1].end = max(last.end, span.end)
+                } else {
+                    result.append(span)
+                }
             }
+            return result
         }
-        return result
     }
+
+    /// What a processor is called.
+    func processorName(_ index: Int) -> String { processors == 1 ? "processor" : "processor \(index)" }
 }
 
 extension [Timeline.Span] {

@@ -43,11 +43,14 @@ public struct Timeline: Sendable {
     public struct Span: Sendable, Hashable {
         public var node: Int
         public var state: State
+        /// The processor on which it runs; 0 in other states.
+        public var processor: UInt8
         public var start: UInt64
         public var end: UInt64
-        public init(node: Int, state: State, start: UInt64, end: UInt64) {
+        public init(node: Int, state: State, processor: UInt8 = 0, start: UInt64, end: UInt64) {
             self.node = node
             self.state = state
+            self.processor = processor
             self.start = start
             self.end = end
         }
@@ -73,24 +76,46 @@ public struct Timeline: Sendable {
     /// One decision: an invocation of the chain of fragments, or of the default in its place.
     public struct Decision: Sendable, Hashable {
         public var time: UInt64
-        /// The environment that got the processor; nil: nobody, the machine is idle.
+        /// The processor that it was about.
+        public var processor: UInt8
+        /// The environment that got the processor; nil: nobody, it is idle.
         public var chosen: Int?
         /// Whether the default round robin took it.
         public var byDefault: Bool
         /// Backward jumps and calls that the chain used.
         public var budgetUsed: UInt64
-        public init(time: UInt64, chosen: Int?, byDefault: Bool, budgetUsed: UInt64) {
+        public init(
+            time: UInt64, processor: UInt8 = 0, chosen: Int?, byDefault: Bool, budgetUsed: UInt64
+        ) {
             self.time = time
+            self.processor = processor
             self.chosen = chosen
             self.byDefault = byDefault
             self.budgetUsed = budgetUsed
         }
     }
 
+    /// A directed yield: one environment gave its processor to another, and no scheduler was asked.
+    public struct HandOver: Sendable, Hashable {
+        public var time: UInt64
+        public var processor: UInt8
+        public var from: Int
+        public var to: Int
+        public init(time: UInt64, processor: UInt8 = 0, from: Int, to: Int) {
+            self.time = time
+            self.processor = processor
+            self.from = from
+            self.to = to
+        }
+    }
+
+    /// How many processors the machine has.
+    public var processors = 1
     public var nodes: [Node] = []
     public var spans: [Span] = []
     public var incidents: [Incident] = []
     public var decisions: [Decision] = []
+    public var handOvers: [HandOver] = []
     /// Moments at which an environment stopped waiting and became runnable.
     public var wakeups: [(time: UInt64, node: Int)] = []
     /// The length of the simulation.

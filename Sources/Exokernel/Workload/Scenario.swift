@@ -17,6 +17,9 @@ public struct Scenario: Sendable, Hashable {
 
     /// The hardware, and the limits that the kernel sets.
     public struct Machine: Sendable, Hashable {
+        public static let processorCounts = 1...64
+        /// How many there are, one of `processorCounts`. All are alike.
+        public var processors = 1
         public var tick: UInt64 = 1_000_000
         public var quantum: UInt64 = 100_000_000
         public var duration: UInt64 = 2_000_000_000

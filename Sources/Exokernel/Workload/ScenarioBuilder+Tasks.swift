@@ -201,6 +201,10 @@ extension ScenarioBuilder {
         case "unlock": return tree.name(node, what).map(Workload.Action.unlock)
         case "signal": return tree.name(node, what).map(Workload.Action.signal)
         case "broadcast": return tree.name(node, what).map(Workload.Action.broadcast)
+        case "yield":
+            guard let name = tree.name(node, what) else { return nil }
+            yieldTargets.append(node)
+            return .yieldTo(name)
         case "barrier": return tree.name(node, what).map(Workload.Action.barrier)
         case "wait":
             guard let parts = tree.mapping(node, what, keys: ["condition", "mutex"]) else { return nil }

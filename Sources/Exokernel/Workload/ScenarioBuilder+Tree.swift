@@ -98,6 +98,7 @@ extension ScenarioBuilder {
         environments += count
         if count != 1 { claim(application.name, at: place) }
         for index in 0..<count { claim(application.environmentName(index), at: place) }
+        taskNames.formUnion(application.workload.tasks.lazy.map(\.name))
     }
 
     // MARK: Shares

@@ -50,6 +50,9 @@ final class ScenarioBuilder {
     var regionBytes = 0
     var actions = 0
     var unrolledActions = 0
+    /// Names of tasks, and of those that somebody yields to.
+    var taskNames: Set<String> = []
+    var yieldTargets: [Node] = []
 
     init(tree: ScenarioTree, files: ScenarioFiles) {
         self.tree = tree
@@ -78,6 +81,7 @@ final class ScenarioBuilder {
             if tree.issues.isEmpty { tree.report(.expected("a scheduler", at: "'root'"), at: rootNode) }
             return nil
         }
+        checkYieldTargets()
         let events = parts["events"].map(self.events) ?? []
         return Scenario(machine: machine, root: root, events: events)
     }
@@ -86,9 +90,13 @@ final class ScenarioBuilder {
 
     private func machine(_ node: Node) -> Scenario.Machine {
         var machine = Scenario.Machine()
-        let keys = ["tick", "quantum", "duration", "memory", "seed", "budget", "starvation"]
+        let keys = ["cpus", "tick", "quantum", "duration", "memory", "seed", "budget", "starvation"]
         guard let parts = tree.mapping(node, "'machine'", keys: keys) else { return machine }
         let second: UInt64 = 1_000_000_000
+        if let node = parts["cpus"] {
+            machine.processors =
+                tree.integer(node, "'cpus'", in: Scenario.Machine.processorCounts) ?? machine.processors
+        }
         if let node = parts["tick"] {
             machine.tick = tree.duration(node, "'tick'", atLeast: 1_000, atMost: second) ?? machine.tick
         }
@@ -133,6 +141,16 @@ final class ScenarioBuilder {
             return nil
         }
         return Int(bytes / 4096)
+    }
+
+    /// A directed yield is to somebody who is there.
+    private func checkYieldTargets() {
+        let known = names.union(taskNames).subtracting(schedulers)
+        for node in yieldTargets {
+            guard let name = tree.name(node, "'yield'"), !known.contains(name) else { continue }
+            let suggestion = Spelling.nearest(to: name, in: known.sorted())
+            tree.report(.unknownName(name, what: "task or environment", suggestion: suggestion), at: node)
+        }
     }
 
     // MARK: Events

@@ -17,12 +17,12 @@ extension Workload.Task {
 }
 
 extension Workload.Action {
-    /// Whether the action uses or waits for time, as a rule. `yield` does not: alone, it comes back at once.
+    /// Whether the action uses or waits for time, as a rule. Yielding does not: alone, it comes back at once.
     fileprivate var passesTime: Bool {
         switch self {
         case .run(let time), .sleep(let time), .timer(_, let time): time > 0
         case .suspend, .wait, .barrier: true
-        case .resume, .lock, .unlock, .signal, .broadcast, .yield: false
+        case .resume, .lock, .unlock, .signal, .broadcast, .yield, .yieldTo: false
         }
     }
 }

@@ -70,5 +70,8 @@ public struct Workload: Sendable, Hashable {
         case barrier(String)
         /// Gives up the processor but stays runnable.
         case yield
+        /// Hands the processor to a task of the application, or another environment, without asking the schedulers;
+        /// if that one cannot have it, the same as `yield`.
+        case yieldTo(String)
     }
 }
