@@ -93,6 +93,13 @@ static void spoil_vectors(void) {
 static void spoil_vectors(void) {}
 #endif
 
+// Notes a fault of the address space, unless whoever can continue the invocation has seen to it.
+static bool is_final(scode_context *context, uint64_t reason, uint64_t address, bool is_store) {
+    if (scode_page_fault(context, reason, address, is_store)) return false;
+    fault(context, reason, address);
+    return true;
+}
+
 void *scode_resolve(
     scode_context *context, scode_instance *instance, uint64_t address, uint32_t access, uint64_t value) {
     spoil_vectors();
@@ -111,16 +118,22 @@ void *scode_resolve(
 
     scode_space *space = instance->space;
     if (!space->memory) return fault(context, SCODE_OUT_OF_BOUNDS, address);
-    uint64_t reason = 0;
-    uint8_t *first = scode_walk(space, address, is_store, &reason);
-    if (!first) return fault(context, reason, address);
     uint64_t in_first = SCODE_PAGE_SIZE - (address & ~page_mask);
-    if (in_first >= size) return first;
-
-    // Straddles two pages: both are checked before a byte moves.
     uint64_t next = address + in_first;
-    uint8_t *second = scode_walk(space, next, is_store, &reason);
-    if (!second) return fault(context, reason, next);
+    uint8_t *first, *second;
+    uint64_t reason = 0;
+    for (;;) {
+        first = scode_walk(space, address, is_store, &reason);
+        if (!first) {
+            if (is_final(context, reason, address, is_store)) return NULL;
+            continue;
+        }
+        if (in_first >= size) return first;
+        // Straddles two pages: both are checked before a byte moves.
+        second = scode_walk(space, next, is_store, &reason);
+        if (second) break;
+        if (is_final(context, reason, next, is_store)) return NULL;
+    }
     uint8_t *bounce = (uint8_t *)&context->bounce;
     if (is_store) {
         memcpy(bounce, &value, 8);

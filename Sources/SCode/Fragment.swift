@@ -51,7 +51,7 @@ public final class Fragment {
     /// The machine code, when the engine is native.
     public let native: NativeCode?
 
-    private let instance: UnsafeMutablePointer<scode_instance>
+    let instance: UnsafeMutablePointer<scode_instance>
     private let slots: UnsafeMutablePointer<UnsafeMutablePointer<scode_instance>?>
     private let context: UnsafeMutablePointer<scode_context>
     private var isRunning = false
@@ -142,13 +142,22 @@ public final class Fragment {
         for (index, register) in code.acceptor.entryRegisters.enumerated() {
             setArgument(code.code.parameters.count + index, register.range?.lowerBound ?? 0)
         }
-        if hostCalls.contains(where: { $0 != nil }) {
-            let records = UnsafeMutablePointer<scode_host_function>.allocate(capacity: hostCalls.count)
-            for (index, call) in hostCalls.enumerated() {
-                (records + index).initialize(to: call?.record ?? scode_host_function())
-            }
+        let functions = zip(code.macros, hostCalls).map(Fragment.function)
+        if functions.contains(where: { $0.invoke != nil }) {
+            let records = UnsafeMutablePointer<scode_host_function>.allocate(capacity: functions.count)
+            records.initialize(from: functions, count: functions.count)
             instance.pointee.host_functions = records
         }
+    }
+
+    /// What a macro-instruction calls, if it calls anything.
+    private static func function(_ macro: MacroInstruction, _ call: HostCall?) -> scode_host_function {
+        guard case .systemCall(let number) = macro.expansion else {
+            return call?.record ?? scode_host_function()
+        }
+        return scode_host_function(
+            invoke: scode_system_call, address: UnsafeMutableRawPointer(bitPattern: UInt(number)),
+            call_interface: nil)
     }
 
     private func setArgument(_ index: Int, _ value: UInt64) {
@@ -230,15 +239,16 @@ public final class Fragment {
         _ context: UnsafeMutablePointer<scode_context>, _ arguments: UnsafePointer<UInt64>
     ) -> Invocation {
         guard let native else {
-            let outcome = Interpreter.run(
-                instance, arguments: arguments, context: context, observing: observation,
-                checksFacts: checksFacts)
-            return Invocation(
-                exit: outcome.exit, remainingBudget: outcome.remainingBudget,
-                leftIn: Fragment.owning(outcome.leftIn) ?? self, registers: outcome.registers,
-                violation: outcome.violation)
+            return invocation(
+                Interpreter.run(
+                    instance, arguments: arguments, context: context, observing: observation,
+                    checksFacts: checksFacts))
         }
-        let result = scode_enter(native.outerEntry, context, instance, arguments)
+        return invocation(scode_enter(native.outerEntry, context, instance, arguments), context)
+    }
+
+    /// How native code left, in words.
+    func invocation(_ result: scode_result, _ context: UnsafeMutablePointer<scode_context>) -> Invocation {
         let leftIn = Fragment.owning(context.pointee.instance) ?? self
         let exit: Exit
         var registers = RegisterFile()
@@ -254,6 +264,14 @@ public final class Fragment {
         }
         return Invocation(
             exit: exit, remainingBudget: context.pointee.budget, leftIn: leftIn, registers: registers)
+    }
+
+    /// How the interpreter left, in words.
+    func invocation(_ outcome: Interpreter.Outcome) -> Invocation {
+        Invocation(
+            exit: outcome.exit, remainingBudget: outcome.remainingBudget,
+            leftIn: Fragment.owning(outcome.leftIn) ?? self, registers: outcome.registers,
+            violation: outcome.violation)
     }
 
     private func observedAtLeave(_ context: UnsafeMutablePointer<scode_context>) -> RegisterFile {

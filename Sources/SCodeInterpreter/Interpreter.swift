@@ -15,6 +15,14 @@ public struct Interpreter {
     /// Whether what the verifier claims is held against what happens.
     private let checksFacts: Bool
     private var violation: String?
+    private let interruption: UnsafeMutablePointer<Interruption>?
+
+    /// Where an invocation was last interrupted, and what its registers hold there.
+    public struct Interruption {
+        public var instruction = 0
+        public var registers = RegisterFile()
+        public init() {}
+    }
 
     /// How an invocation ended.
     public struct Outcome {
@@ -35,14 +43,15 @@ public struct Interpreter {
     ///   - context: its budget and depth count down; handed on to host functions.
     ///   - checksFacts: whether to hold every claim of the verifier against what happens. Only fragments that were
     ///     verified with `keepsStates` have claims to check.
+    ///   - interruption: where to note, in an activation, where it was interrupted.
     public static func run(
         _ instance: UnsafeMutablePointer<scode_instance>, arguments: UnsafePointer<UInt64>,
         context: UnsafeMutablePointer<scode_context>, observing observation: RegisterObservation,
-        checksFacts: Bool = false
+        checksFacts: Bool = false, interruption: UnsafeMutablePointer<Interruption>? = nil
     ) -> Outcome {
         var interpreter = Interpreter(
             budget: context.pointee.budget, depth: context.pointee.depth, observation: observation,
-            context: context, checksFacts: checksFacts)
+            context: context, checksFacts: checksFacts, interruption: interruption)
         let leave = interpreter.run(instance, arguments)
         context.pointee.budget = interpreter.budget
         return Outcome(
@@ -146,8 +155,48 @@ public struct Interpreter {
 
     /// A backward jump that is taken, or the call of a procedure.
     private mutating func charge(_ index: Int, _ frame: Frame) throws(Fault) {
-        if frame.fragment.costsBudget[index] { try charge() }
+        if frame.fragment.costsBudget[index] {
+            if budget == 0, frame.fragment.acceptor.isInterruptible, context.pointee.activation != nil {
+                interruption?.pointee.registers = frame.observed(observation, at: index)
+                interruption?.pointee.instruction = index
+                try suspending { scode_interrupt($0) }
+            } else {
+                try charge()
+            }
+        }
         frame.checker?.checkCost(index)
+    }
+
+    // MARK: Activations
+
+    /// Does what may stop the invocation. Whoever it stops for sees what is left of the budget, and says with how much
+    /// it goes on; or that it does not.
+    private mutating func suspending<Value>(
+        _ stop: (UnsafeMutablePointer<scode_context>) -> Value
+    ) throws(Fault) -> Value {
+        context.pointee.budget = budget
+        let value = stop(context)
+        budget = context.pointee.budget
+        if let activation = context.pointee.activation, activation.pointee.is_cancelled != 0 {
+            throw Fault(reason: .policy)
+        }
+        return value
+    }
+
+    /// An access, made again as long as somebody sees to the pages that it lacks.
+    private mutating func access<Value>(
+        isStore: Bool, _ attempt: () -> Result<Value, SimulatedMemory.Fault>
+    ) throws(Fault) -> Value {
+        while true {
+            switch attempt() {
+            case .success(let value): return value
+            case .failure(let fault):
+                let isSeenTo = try suspending {
+                    scode_page_fault($0, UInt64(fault.reason.rawValue), fault.address, isStore)
+                }
+                guard isSeenTo else { throw Fault(reason: fault.reason, address: fault.address) }
+            }
+        }
     }
 
     /// Executes one instruction. Returns how the fragment was left, if it was.
@@ -183,14 +232,15 @@ public struct Interpreter {
         case .load:
             let address = frame[instruction.rs1] &+ frame.second(instruction)
             let fact = frame.fragment.accesses[index]
-            let word = try access(
-                frame.memory.load(address, type.size, fact))
+            let memory = frame.memory
+            let word = try access(isStore: false) { memory.load(address, type.size, fact) }
             frame[instruction.rd] = type.canonical(word)
         case .store:
             let address = frame[instruction.rs1] &+ frame.second(instruction)
             let fact = frame.fragment.accesses[index]
-            try access(
-                frame.memory.store(frame[instruction.value], address, type.size, fact))
+            let memory = frame.memory
+            let value = frame[instruction.value]
+            try access(isStore: true) { memory.store(value, address, type.size, fact) }
         case .atomicAdd, .atomicAnd, .atomicOr, .atomicXor, .fetchAdd, .fetchAnd, .fetchOr, .fetchXor,
             .exchange,
             .compareExchange:
@@ -225,12 +275,15 @@ public struct Interpreter {
     }
 
     /// Reads, computes and writes at once; `rd` is the operand and, of those that fetch, becomes the old value.
-    private func atomic(_ instruction: Instruction, at index: Int, _ frame: inout Frame) throws(Fault) {
+    private mutating func atomic(_ instruction: Instruction, at index: Int, _ frame: inout Frame)
+        throws(Fault)
+    {
         let opcode = instruction.opcode
         let address = frame[instruction.rs1] &+ frame.second(instruction)
         if address % UInt64(opcode.type.size) != 0 { throw Fault(reason: .misaligned, address: address) }
-        let place = try access(
-            frame.memory.place(address, opcode.type.size, frame.fragment.accesses[index]))
+        let memory = frame.memory
+        let fact = frame.fragment.accesses[index]
+        let place = try access(isStore: true) { memory.place(address, opcode.type.size, fact) }
         let operand = frame[instruction.rd]
         let replacement = frame[instruction.rs2]
         let old: UInt64
@@ -265,13 +318,6 @@ public struct Interpreter {
             default: new = operand
             }
             if Word.compareExchange(place, &old, new) { return old }
-        }
-    }
-
-    private func access<Value>(_ result: Result<Value, SimulatedMemory.Fault>) throws(Fault) -> Value {
-        switch result {
-        case .success(let value): return value
-        case .failure(let fault): throw Fault(reason: fault.reason, address: fault.address)
         }
     }
 
@@ -316,12 +362,12 @@ public struct Interpreter {
             depth += 1
             if case .refuse = leave.exit { return nil }
             return leave
-        case .hostCall:
+        case .hostCall, .systemCall:
             guard let functions = instance.pointee.host_functions else { return nil }
             let function = functions + Int(instruction.index)
             guard let invoke = function.pointee.invoke else { return nil }
             while values.count < Int(SCODE_ARGUMENT_LIMIT) { values.append(0) }
-            let result = invoke(function, context, values)
+            let result = try suspending { invoke(function, $0, values) }
             for (operand, kind) in zip(operands, macro.operands) {
                 if case .register(let register) = operand, case .result(let type) = kind {
                     frame[register] = type.canonical(result)

@@ -61,7 +61,8 @@ struct FlowRules {
 
     private func bounds(_ interpreter: borrowing AbstractInterpreter, _ backward: [Bool]) -> LoopBounds {
         LoopBounds(
-            view, procedures, flow, interpreter, costsBudget: backward, prepayable: acceptor.prepayable)
+            view, procedures, flow, interpreter, costsBudget: backward,
+            prepayable: acceptor.isInterruptible ? 0 : acceptor.prepayable)
     }
 
     private var hasErrors: Bool { diagnostics.contains { $0.severity == .error } }

@@ -132,6 +132,73 @@ final class TestMachine {
         _ fragments: [VerifiedFragment], seed: UInt64, engine: EngineKind, observing: RegisterObservation,
         tlb: Bool
     ) throws -> State {
+        let installed = try install(fragments, seed: seed, engine: engine, observing: observing, tlb: tlb)
+        // Fragments that call one another in a circle would keep one another for ever.
+        defer {
+            for fragment in installed { for slot in 0..<4 { fragment.setSlot(slot, nil) } }
+        }
+        let budgets: [UInt64?] = [nil, nil, 200, 1000, 7]
+        let invocation = installed[0].invoke(
+            arguments: seed & 16 == 0 ? [] : [seed &* 0x9e37_79b9_7f4a_7c15],
+            budget: budgets[Int(seed % 5)])
+        return State(
+            exit: invocation.exit, budget: invocation.remainingBudget, registers: invocation.registers,
+            leftIn: invocation.leftIn.owner, memory: contents)
+    }
+
+    /// Everything that fragments can write.
+    private var contents: [UInt8] {
+        [UInt8](UnsafeRawBufferPointer(start: host, count: 512))
+            + UnsafeRawBufferPointer(start: memory.base, count: memory.size)
+    }
+
+    /// What is seen when an activation stops.
+    struct Stop: Equatable {
+        /// nil: it was interrupted.
+        var exit: Exit?
+        var budget: UInt64
+        var site: Int
+        var registers: RegisterFile
+        var memory: [UInt8]
+    }
+
+    /// Runs a fragment as an activation, with one budget after the other, and tells where each of them ended.
+    /// - Parameter meanwhile: what happens on the same thread between two resumptions.
+    func run(
+        _ code: VerifiedFragment, seed: UInt64, engine: EngineKind, budgets: [UInt64],
+        observing: RegisterObservation = .live, meanwhile: () throws -> Void = {}
+    ) throws -> [Stop] {
+        let fragment = try install([code], seed: seed, engine: engine, observing: observing, tlb: true)[0]
+        defer { for slot in 0..<4 { fragment.setSlot(slot, nil) } }
+        guard let stack = NativeStack(for: engine), let activation = Activation(fragment, on: stack) else {
+            throw CompileFailure.outOfMemory
+        }
+        var stops: [Stop] = []
+        for budget in budgets where !activation.isOver {
+            try meanwhile()
+            var event = activation.resume(budget: budget)
+            while case .pageFault = event {
+                event = activation.resume(budget: activation.remainingBudget, answer: 0)
+            }
+            var stop = Stop(
+                exit: nil, budget: activation.remainingBudget, site: 0, registers: RegisterFile(),
+                memory: contents)
+            switch event {
+            case .left(let invocation):
+                stop.exit = invocation.exit
+                stop.registers = invocation.registers
+            case .interrupted: (stop.site, stop.registers) = activation.interruptionSite
+            case .systemCall, .pageFault: throw CompileFailure.internalError("\(event)")
+            }
+            stops.append(stop)
+        }
+        return stops
+    }
+
+    private func install(
+        _ fragments: [VerifiedFragment], seed: UInt64, engine: EngineKind, observing: RegisterObservation,
+        tlb: Bool
+    ) throws -> [Fragment] {
         reset(seed)
         let space = AddressSpace(memory: memory, directory: 0, usesTLB: tlb)
         let window: UInt64 = 1 << 32
@@ -154,18 +221,6 @@ final class TestMachine {
             fragment.setSlot(2, installed[installed.count - 1])
             if seed & 8 == 0 { fragment.setSlot(3, fragment) }
         }
-        // Fragments that call one another in a circle would keep one another for ever.
-        defer {
-            for fragment in installed { for slot in 0..<4 { fragment.setSlot(slot, nil) } }
-        }
-        let budgets: [UInt64?] = [nil, nil, 200, 1000, 7]
-        let invocation = installed[0].invoke(
-            arguments: seed & 16 == 0 ? [] : [seed &* 0x9e37_79b9_7f4a_7c15],
-            budget: budgets[Int(seed % 5)])
-        var bytes = [UInt8](UnsafeRawBufferPointer(start: host, count: 512))
-        bytes += UnsafeRawBufferPointer(start: memory.base, count: memory.size)
-        return State(
-            exit: invocation.exit, budget: invocation.remainingBudget, registers: invocation.registers,
-            leftIn: invocation.leftIn.owner, memory: bytes)
+        return installed
     }
 }

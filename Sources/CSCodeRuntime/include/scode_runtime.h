@@ -81,6 +81,7 @@ typedef struct scode_region {
 } scode_region;
 
 struct scode_context;
+struct scode_activation;
 
 // A function of the host that a macro-instruction calls. `invoke` gets the arguments as 64-bit words.
 typedef struct scode_host_function {
@@ -116,7 +117,60 @@ typedef struct scode_context {
     uint64_t frame[SCODE_FRAME_LIMIT];  // and the slots of SCODE registers
     uint64_t host_arguments[SCODE_ARGUMENT_LIMIT];
     uint64_t bounce;  // bytes of an access that straddles two pages
+    struct scode_activation *activation;  // NULL: nobody can interrupt and continue this invocation
 } scode_context;
+
+// Why an activation handed control back to whoever resumed it.
+enum scode_event {
+    SCODE_EVENT_LEFT = 0,         // the fragment is over: `result` says how
+    SCODE_EVENT_INTERRUPTED = 1,  // the budget is used up
+    SCODE_EVENT_SYSTEM_CALL = 2,  // `number`, `operands`; goes on with `answer`
+    SCODE_EVENT_PAGE_FAULT = 3,   // `number` (a scode_reason), `address`, `is_store`; tries again if `answer` is not 0
+};
+
+// An invocation on a native stack of its own, so that it can stop in the middle and go on later. It runs in the
+// thread of whoever resumes it, and what resumes it never runs on its stack.
+typedef struct scode_activation {
+    uint64_t host_stack;  // stack pointer of whoever resumed it, while it runs
+    uint64_t own_stack;   // its own stack pointer, while it does not
+    void (*body)(struct scode_activation *self);  // what it does from its first resumption on
+    void *user_data;
+    const void *code;  // what scode_activation_enter enters: an outer entry
+    scode_context *context;
+    scode_instance *instance;
+    scode_result result;
+    uint64_t event;
+    uint64_t number;
+    const uint64_t *operands;  // SCODE_ARGUMENT_LIMIT words, as long as it waits for the answer
+    uint64_t address;
+    uint64_t is_store;
+    uint64_t answer;
+    uint64_t is_cancelled;  // an interpreter is to unwind instead of going on
+} scode_activation;
+
+// Prepares an activation to begin `body` when it is first resumed, on the stack that ends below `top`.
+void scode_activation_prepare(scode_activation *activation, void *top);
+
+// The `body` of native code: enters it, and notes the result.
+void scode_activation_enter(scode_activation *activation);
+
+// Runs an activation until something is to be done for it: see `event`.
+void scode_activation_resume(scode_activation *activation);
+
+// Called on an activation's stack when its budget is used up: comes back with a budget that has paid for one jump.
+void scode_interrupt(scode_context *context);
+
+// Called on an activation's stack for a page that is not there, or not to be used in this way. Returns whether to
+// try again.
+bool scode_page_fault(scode_context *context, uint64_t reason, uint64_t address, bool is_store);
+
+// The `invoke` of a system call, whose number is in `address`. All ones when nobody is there to answer.
+uint64_t scode_system_call(
+    scode_host_function *self, scode_context *context, const uint64_t *arguments);
+
+// A native stack of `size` bytes with a page below that faults; NULL when there is no memory. Returns its top.
+void *scode_stack_create(size_t size);
+void scode_stack_destroy(void *top, size_t size);
 
 // Where generated code finds the fields.
 enum {
@@ -147,6 +201,7 @@ enum {
     SCODE_OFFSET_MACHINE = offsetof(scode_context, machine),
     SCODE_OFFSET_FRAME = offsetof(scode_context, frame),
     SCODE_OFFSET_HOST_ARGUMENTS = offsetof(scode_context, host_arguments),
+    SCODE_OFFSET_ACTIVATION = offsetof(scode_context, activation),
 };
 
 _Static_assert(sizeof(scode_tlb_entry) == 32, "generated code shifts by 5 to index the TLB");

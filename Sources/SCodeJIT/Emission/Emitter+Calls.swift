@@ -89,7 +89,7 @@ extension Emitter {
         if offset != 0 { assembler.alu(.add, .w64, .rdi, immediate: offset) }
         assembler.mov(.w64, .rsi, Self.context)
         assembler.lea(.w64, .rdx, contextField(SCODE_OFFSET_HOST_ARGUMENTS))
-        assembler.call(Memory(.rdi, Int32(SCODE_OFFSET_HOST_INVOKE)))
+        emitShowingBudget { $0.call(Memory(.rdi, Int32(SCODE_OFFSET_HOST_INVOKE))) }
         transferHomes(instruction, isSave: false)
         guard instruction.flag else { return }
         if instruction.dst.bank == .float {

@@ -25,9 +25,18 @@ extension Emitter {
 
     mutating func emitBudgetGuard(_ instruction: VInstruction) {
         usesBudget = true
-        let abort = site(.abort(.budgetExhausted), instruction)
+        usesContext = true
+        usesInstance = true
         assembler.alu(.sub, .w64, Self.budget, immediate: 1)
-        assembler.jcc(.b, abort)
+        if isInterruptible {
+            let entry = assembler.newLabel()
+            assembler.jcc(.b, entry)
+            coldPaths.append(
+                .interrupt(entry: entry, back: assembler.boundLabel(), source: instruction.source))
+        } else {
+            let abort = site(.abort(.budgetExhausted), instruction)
+            assembler.jcc(.b, abort)
+        }
     }
 
     /// Takes what the jumps and calls that cost nothing by themselves cost together.
@@ -50,7 +59,12 @@ extension Emitter {
         usesInstance = true
         assembler.alu(.sub, .w64, Self.budget, immediate: 1)
         assembler.jcc(.ae, labels[Int(target)])
-        emitSiteCall(.abort(.budgetExhausted), instruction.source)
+        if isInterruptible {
+            emitSiteCall(.interrupt, instruction.source)
+            assembler.jmp(labels[Int(target)])
+        } else {
+            emitSiteCall(.abort(.budgetExhausted), instruction.source)
+        }
     }
 
     // MARK: Jumps
@@ -214,6 +228,10 @@ extension Emitter {
             case .site(let kind, let entry, let source):
                 assembler.bind(entry)
                 emitSiteCall(kind, source)
+            case .interrupt(let entry, let back, let source):
+                assembler.bind(entry)
+                emitSiteCall(.interrupt, source)
+                assembler.jmp(back)
             case .slowAccess(let instruction, let entry, let back):
                 emitSlowAccess(instruction, entry, back)
             }
@@ -223,15 +241,18 @@ extension Emitter {
 
     /// Calls the stub; the return address names the place.
     mutating func emitSiteCall(_ kind: StubKind, _ source: UInt32) {
-        let stub: CodeLabel
-        if let known = stubs.first(where: { $0.reason == kind }) {
-            stub = known.label
-        } else {
-            stub = assembler.newLabel()
-            stubs.append((kind, stub))
-        }
+        // Where nobody can continue it, an interruption is an abort.
+        if kind == .interrupt { _ = stub(.abort(.budgetExhausted)) }
+        let stub = stub(kind)
         assembler.call(stub)
         sites.append(ExitSite(returnOffset: UInt32(assembler.position), instruction: source))
+    }
+
+    private mutating func stub(_ kind: StubKind) -> CodeLabel {
+        if let known = stubs.first(where: { $0.reason == kind }) { return known.label }
+        let label = assembler.newLabel()
+        stubs.append((kind, label))
+        return label
     }
 
     /// One stub per reason, and the tail that they share: notes the place, the machine registers and the
@@ -242,6 +263,9 @@ extension Emitter {
         for (kind, label) in stubs {
             assembler.bind(label)
             switch kind {
+            case .interrupt:
+                emitInterruptStub()
+                continue
             case .abort(let reason):
                 if reason == .budgetExhausted { assembler.zero(Self.budget) }
                 // The address is still where its guard had it.
@@ -264,6 +288,26 @@ extension Emitter {
             assembler.jmp(tail)
         }
         assembler.bind(tail)
+        emitObservation()
+        emitLeave()
+    }
+
+    /// Stops in the middle: every register that holds a value is as it was when the fragment goes on.
+    private mutating func emitInterruptStub() {
+        let abort = stub(.abort(.budgetExhausted))
+        assembler.alu(.cmp, .w64, contextField(SCODE_OFFSET_ACTIVATION), immediate: 0)
+        assembler.jcc(.e, abort)
+        emitObservation()
+        assembler.load(.w64, .rcx, contextField(SCODE_OFFSET_EXIT_SITE))
+        assembler.push(.rcx)
+        let interrupt: @convention(c) (UnsafeMutablePointer<scode_context>?) -> Void = scode_interrupt
+        emitPreservingCall(of: unsafeBitCast(interrupt, to: UnsafeRawPointer.self)) { _ in }
+        assembler.ret()
+    }
+
+    /// Notes in the context the place, the machine registers and the frame. Takes the return address of the site's
+    /// call off the stack. Changes nothing but rcx.
+    private mutating func emitObservation() {
         assembler.pop(.rcx)
         assembler.store(.w64, contextField(SCODE_OFFSET_EXIT_SITE), .rcx)
         for register in LinearScan.allocatable where allocation.uses(register) {
@@ -277,7 +321,6 @@ extension Emitter {
             assembler.load(.w64, .rcx, slotMemory(UInt8(slot)))
             assembler.store(.w64, contextField(SCODE_OFFSET_FRAME + slot * 8), .rcx)
         }
-        emitLeave()
     }
 }
 

@@ -155,34 +155,53 @@ extension Emitter {
     /// Shared by all slow accesses: rax address, rcx access, rdx value -> rax host address, ZF set when there
     /// is none. Preserves every register that holds a value.
     mutating func emitSlowAccessHelper(_ entry: CodeLabel) {
-        let saved: [GPR] = [.rsi, .rdi, .r8, .r9, .r10, .r11]  // the allocatable ones that C may change
         let resolve:
             @convention(c) (
                 UnsafeMutablePointer<scode_context>?, UnsafeMutablePointer<scode_instance>?, UInt64, UInt32,
                 UInt64
             ) -> UnsafeMutableRawPointer? = scode_resolve
+        assembler.bind(entry)
+        emitPreservingCall(of: unsafeBitCast(resolve, to: UnsafeRawPointer.self)) { assembler in
+            assembler.mov(.w64, .r8, .rdx)
+            assembler.mov(.w64, .rdx, .rax)
+            assembler.mov(.w64, .rsi, Self.instance)
+        }
+        assembler.test(.w64, .rax, .rax)
+        assembler.ret()
+    }
+
+    /// Calls a function of the runtime that takes the context, with every register that holds a value as it was
+    /// afterwards; for code that was called from the body. The function may stop an interruptible fragment, and then
+    /// leaves another budget.
+    /// - Parameter arguments: what comes behind the context.
+    mutating func emitPreservingCall(of function: UnsafeRawPointer, arguments: (inout Assembler) -> Void) {
+        let saved: [GPR] = [.rsi, .rdi, .r8, .r9, .r10, .r11]  // the allocatable ones that C may change
         let vectors = LinearScan.allocatableVectors.filter { allocation.uses($0) }
         // The return address and six registers take 56 bytes; with 8 more rsp is aligned again.
         let space = Int32((vectors.count * 8 + 15) / 16 * 16 + 8)
-        assembler.bind(entry)
         for register in saved { assembler.push(register) }
         assembler.alu(.sub, .w64, .rsp, immediate: space)
         for (index, vector) in vectors.enumerated() {
             assembler.store(.double, Memory(.rsp, Int32(index) * 8), vector)
         }
-        assembler.mov(.w64, .r8, .rdx)
-        assembler.mov(.w64, .rdx, .rax)
+        arguments(&assembler)
         assembler.mov(.w64, .rdi, Self.context)
-        assembler.mov(.w64, .rsi, Self.instance)
-        assembler.mov(
-            .rax, immediate: UInt64(UInt(bitPattern: unsafeBitCast(resolve, to: UnsafeRawPointer.self))))
-        assembler.call(.rax)
+        assembler.mov(.rax, immediate: UInt64(UInt(bitPattern: function)))
+        emitShowingBudget { $0.call(.rax) }
         for (index, vector) in vectors.enumerated() {
             assembler.load(.double, vector, Memory(.rsp, Int32(index) * 8))
         }
         assembler.alu(.add, .w64, .rsp, immediate: space)
         for register in saved.reversed() { assembler.pop(register) }
-        assembler.test(.w64, .rax, .rax)
-        assembler.ret()
+    }
+
+    /// A call in which an interruptible fragment can stop: whoever it stops for sees what is left of the budget, and
+    /// says with how much it goes on.
+    mutating func emitShowingBudget(_ call: (inout Assembler) -> Void) {
+        guard isInterruptible else { return call(&assembler) }
+        usesBudget = true
+        assembler.store(.w64, contextField(SCODE_OFFSET_BUDGET), Self.budget)
+        call(&assembler)
+        assembler.load(.w64, Self.budget, contextField(SCODE_OFFSET_BUDGET))
     }
 }

@@ -62,6 +62,9 @@ struct Emitter: ~Copyable {
     /// The slot of the return address of level 1.
     let firstReturnSlot: Int
 
+    /// Whether the fragment stops when its budget is used up, and counts the budget of whoever resumes it.
+    var isInterruptible: Bool { vcode.fragment.acceptor.isInterruptible }
+
     static let context = GPR.r15
     static let budget = GPR.r14
     static let instance = GPR.r13
@@ -73,11 +76,14 @@ struct Emitter: ~Copyable {
         case memoryFault
         /// Not an abort: leaves with registers observed.
         case observedAccept, observedRefuse
+        /// Stops here, and goes on when the activation is resumed.
+        case interrupt
     }
 
     /// Code off the hot path, emitted after the body.
     enum ColdPath {
         case site(StubKind, entry: CodeLabel, source: UInt32)
+        case interrupt(entry: CodeLabel, back: CodeLabel, source: UInt32)
         case slowAccess(VInstruction, entry: CodeLabel, back: CodeLabel)
     }
 
@@ -92,6 +98,7 @@ struct Emitter: ~Copyable {
             switch instruction.operation {
             case .callSub, .callHost: calls = true
             case .guardPage, .guardRegion: callsHelper = true
+            case .guardBudget where vcode.fragment.acceptor.isInterruptible: callsHelper = true
             case .call: levels = max(levels, vcode.fragment.procedureLevels[Int(instruction.target)])
             default: break
             }

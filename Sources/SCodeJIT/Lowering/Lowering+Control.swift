@@ -89,7 +89,7 @@ extension Lowering {
         // Templates are gone before anything is compiled.
         case .abort, .template: emit(.abort, index)
         case .subSchedule: value(.callSub, operands.first, macro.operands.first, 0, index)
-        case .hostCall:
+        case .hostCall, .systemCall:
             var argument: UInt32 = 0
             for (operand, kind) in zip(operands, macro.operands) {
                 guard case .value = kind else { continue }

@@ -79,6 +79,9 @@ public struct Acceptor: Sendable, Hashable {
     /// How much of the budget a fragment may be charged when it is entered, for loops and calls whose number is proved;
     /// what goes beyond that is charged as it happens.
     public var prepayable: UInt64
+    /// Whether a backward jump or call without budget stops the fragment where it is, so that its `Activation` can go
+    /// on later with more, instead of aborting it. Nothing is charged at the entry then, whatever `prepayable` says.
+    public var isInterruptible = false
     /// Levels of sub-fragments below the first.
     public var depth: UInt64
     /// Instructions of one fragment.

@@ -66,6 +66,10 @@ public enum MacroExpansion: Sendable, Hashable {
     case subSchedule
     /// Calls a function of the host. A `.result` operand, if there is one, comes first.
     case hostCall(HostFunction)
+    /// Stops the fragment in the middle, and hands the number and the operands to whoever resumed its `Activation`;
+    /// goes on with the answer in the `.result` operand, which comes first if there is one. Outside an activation the
+    /// answer is all ones.
+    case systemCall(UInt32)
     /// Stops the fragment: abort reason `policy`.
     case abort
     /// Becomes code in its place.
@@ -75,7 +79,7 @@ public enum MacroExpansion: Sendable, Hashable {
     public var fallsThrough: Bool {
         switch self {
         case .accept, .refuse, .abort: false
-        case .subSchedule, .hostCall: true
+        case .subSchedule, .hostCall, .systemCall: true
         case .template(let template): template.fallsThrough
         }
     }
