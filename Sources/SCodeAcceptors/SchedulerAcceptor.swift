@@ -35,5 +35,5 @@ extension Acceptor {
     }()
 
     /// The acceptors that come with the system.
-    public static let standard: [Acceptor] = [.plain, .filter, .scheduler]
+    public static let standard: [Acceptor] = [.plain, .filter, .scheduler, .application]
 }

@@ -41,6 +41,7 @@ struct Environment {
     fileprivate var stopped: UInt64 = 0
     fileprivate(set) var hasBegun = false
     fileprivate(set) var hasEnded = false
+    fileprivate(set) var faults: UInt32 = 0
     fileprivate(set) var pageTable: PageTable?
 
     /// Nanoseconds of processor time until its next action.
@@ -231,6 +232,12 @@ struct EnvironmentTable {
             if longest.map({ since < $0.since }) ?? true { longest = (environment.id, since) }
         }
         return longest
+    }
+
+    /// Counts a page fault.
+    mutating func countFault(of id: Int) {
+        all[id].faults &+= 1
+        exposed.set(id, ExposedState.EnvironmentField.pageFaults, all[id].faults)
     }
 
     /// Shows when the period of an environment's timer ends.

@@ -29,9 +29,10 @@ extension Machine {
         var budgetUsed: UInt64 = 0
         lookForStarvation()
         let choice = choose(&budgetUsed)
+        programs[processors[processor].running]?.endSlice()
         exchange(processor, for: choice?.environment ?? 0)
         processors[processor].chosenAt = clock.now
-        timeouts.armQuantum(of: processor, end: clock.now.adding(scenario.machine.quantum))
+        timeouts.armQuantum(of: processor, end: clock.now.adding(quantum))
         recorder.decision(
             Timeline.Decision(
                 time: clock.now, processor: UInt8(processor),

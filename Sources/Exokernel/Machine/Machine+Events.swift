@@ -10,6 +10,7 @@ extension Machine {
     /// processor that is shown: see `processorToOffer`.
     /// - Parameter processor: the one that the environment has just had; nil: it had none.
     func raise(_ point: EventPoint, about id: Int, on processor: Int? = nil) {
+        notify(point, about: id)
         let processor = processor ?? processorToOffer
         var isAsked = point.makesRunnable && processors[processor].running != 0
         var scheduler = environments[id].parent

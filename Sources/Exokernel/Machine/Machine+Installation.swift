@@ -235,7 +235,7 @@ extension Machine {
         pages.release(node.table, count: node.tablePages)
     }
 
-    private func check(
+    func check(
         _ data: [Scenario.RegionData], against regions: [Region], path: String
     ) throws(MachineError) {
         for item in data {

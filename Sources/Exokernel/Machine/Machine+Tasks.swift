@@ -19,6 +19,16 @@ extension Machine {
             environments.end(id, at: clock.now)
             throw error
         }
+        if let source = tasks[id]?.cursor.task.program {
+            do throws(MachineError) {
+                try load(source, into: id)
+            } catch {
+                tree.remove(application: environments[id])
+                environments.end(id, at: clock.now)
+                throw error
+            }
+            environments.exposePages(id)
+        }
         recorder.begin(environments[id].node, .runnable, at: clock.now)
         raise(.begin, about: id)
     }
@@ -53,9 +63,19 @@ extension Machine {
         stopRunning(id)
         raise(.end, about: id, on: processor)
         tree.remove(application: environments[id])
+        unload(id)
         environments.end(id, at: clock.now)
         recorder.end(environments[id].node, at: clock.now)
         unfinished -= 1
+    }
+
+    /// A sleep is over, unless something else has ended it.
+    func wakeSleeper(_ id: Int) {
+        if let program = programs[id] {
+            guard program.wakeTime == clock.now else { return }
+            program.wakeTime = nil
+        }
+        wake(id)
     }
 
     func wake(_ id: Int) {
@@ -82,8 +102,9 @@ extension Machine {
         raise(.sleep, about: id, on: processor)
     }
 
-    private func sleep(_ id: Int, until time: UInt64) {
-        timeouts.add(.wake(environment: id), at: time)
+    /// - Parameter time: nil: until somebody wakes it.
+    func sleep(_ id: Int, until time: UInt64?) {
+        if let time { timeouts.add(.wake(environment: id), at: time) }
         wait(id, .sleeping, .sleeping)
     }
 
@@ -95,6 +116,7 @@ extension Machine {
 
     /// Lets the running environment do what takes no time, until it needs the processor or gives it up.
     func continueTask(_ id: Int) {
+        if let program = programs[id] { return continueProgram(id, program) }
         guard var task = tasks[id] else { return }
         if task.instant != clock.now {
             task.instant = clock.now
@@ -119,7 +141,7 @@ extension Machine {
         tasks[id] = task
     }
 
-    private func revokeProcessor(of id: Int) {
+    func revokeProcessor(of id: Int) {
         if let processor = environments[id].processor { processors[processor].isRevoked = true }
     }
 

@@ -55,6 +55,22 @@ public final class Machine {
     /// Tasks that have not ended, begun or not.
     var unfinished = 0
 
+    /// Per id of an environment: its program, while it has one.
+    var programs: [Int: Program] = [:]
+    var programTexts = ProgramTexts()
+    /// Those that sleep until their predicate is true, in the order in which they began to.
+    var waiting: [Int] = []
+    /// Who watches an environment, by its id.
+    var bindings: [Int: [Binding]] = [:]
+    /// Who may do what with environments, where that is not their own business alone; with pages; with the quantum.
+    var accessOfEnvironments: [Int: AccessList] = [:]
+    var accessOfPages: [Frame: AccessList] = [:]
+    var accessOfQuantum = AccessList(owner: .root)
+    /// Where pages are mapped that programs have mapped.
+    var mappings: [Frame: Set<Mapping>] = [:]
+    /// How long whoever is chosen has the processor, in nanoseconds.
+    var quantum: UInt64
+
     /// In the order in which they are looked after.
     var processors: [Processor]
     /// Somebody could run and was never chosen: until the root's fragment is replaced, no fragment is asked.
@@ -79,6 +95,7 @@ public final class Machine {
         self.scenario = scenario
         self.engine = engine
         self.limits = limits
+        quantum = parameters.quantum
         clock = Clock(tick: parameters.tick)
         timeouts = Timeouts(tick: parameters.tick, processors: parameters.processors)
         processors = Array(repeating: Processor(), count: parameters.processors)
@@ -124,12 +141,14 @@ public final class Machine {
         expire(onlyPrecise: true)
         for processor in processors.indices { continueRunning(on: processor) }
         expire(onlyPrecise: false)
+        if !waiting.isEmpty { checkPredicates() }
         // Whoever is given one processor may at once do something about the others.
         var isSettled = false
         while !isSettled {
             isSettled = true
             for processor in processors.indices {
                 while !isStopped, needsDecision(processor) {
+                    guard giveUp(processor), needsDecision(processor) else { break }
                     isSettled = false
                     processors[processor].isIdle = false
                     countStep()
@@ -158,6 +177,15 @@ public final class Machine {
         }
     }
 
+    /// Lets whoever is to lose a processor get ready for it.
+    /// - Returns: whether it is.
+    private func giveUp(_ processor: Int) -> Bool {
+        let running = processors[processor].running
+        guard running != 0, !isReadyToLoseProcessor(running) else { return true }
+        if environments[running].burst == 0 { continueTask(running) }
+        return processors[processor].running != running || isReadyToLoseProcessor(running)
+    }
+
     /// When the first of those that have a processor will have used what it needs; nobody has one: never.
     private var nextAction: UInt64 {
         processors.reduce(.max) { next, processor in
@@ -181,9 +209,12 @@ public final class Machine {
             countStep()
             switch timeout {
             case .create(let environment): beginTask(environment)
-            case .wake(let environment): wake(environment)
+            case .wake(let environment): wakeSleeper(environment)
             case .endApplication(let application): endApplication(application)
             case .scenarioEvent(let index): perform(scenario.events[index])
+            case .upcall(let environment, let timeout, let serial):
+                expire(timeout, serial: serial, of: environment)
+            case .poll: timeouts.endPoll()
             case .schedule(let processor):
                 // Of an idle one there is nobody to lose it.
                 processors[processor].isRevoked = processors[processor].running != 0

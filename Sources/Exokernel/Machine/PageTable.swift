@@ -3,18 +3,24 @@ import SCode
 /// The page table of an environment: a directory and tables of the 80386, kept in simulated physical memory,
 /// where the MMU that generated code simulates reads them.
 ///
-/// Only the kernel writes here. Environments never see the pages of the table themselves.
+/// Only the kernel writes here. The owner reads all of it, accessed and dirty bits too, through a window at the end of
+/// its address space.
 final class PageTable {
     /// Bits of an entry (Intel SDM volume 3, section 4.3).
     enum Bits {
         static let present: UInt32 = 1
         static let writable: UInt32 = 2
         static let user: UInt32 = 4
+        static let accessed: UInt32 = 0x20
+        static let dirty: UInt32 = 0x40
         static let frame: UInt32 = 0xffff_f000
     }
     static let entries = 1024
     /// One more than the highest page of the 32-bit address space.
     static let virtualPages = 1 << 20
+    /// From this page on the owner reads its page table: the entry of virtual page n is the n-th word, and the directory
+    /// is the last page. The directory is its own last table, without the right to write.
+    static let windowPage = virtualPages - entries
 
     let space: AddressSpace
     private let pages: PhysicalPages
@@ -26,6 +32,9 @@ final class PageTable {
         self.pages = pages
         self.owner = owner
         directory = try pages.allocate(owner: owner)
+        pages.address(directory).storeBytes(
+            of: UInt32(truncatingIfNeeded: directory) << 12 | Bits.present | Bits.user,
+            toByteOffset: (Self.entries - 1) * 4, as: UInt32.self)
         space = AddressSpace(memory: pages.memory, directory: directory.physicalAddress)
     }
 
@@ -61,6 +70,13 @@ final class PageTable {
         space.flush()
     }
 
+    /// Forgets that a mapped page was accessed and written.
+    func clearUse(of page: Int) {
+        guard let entry = existingEntry(of: page) else { return }
+        store(load(entry) & ~(Bits.accessed | Bits.dirty), at: entry)
+        space.flush()
+    }
+
     /// What a virtual page is mapped to.
     func translation(of page: Int) -> (frame: Frame, writable: Bool)? {
         guard let entry = existingEntry(of: page) else { return nil }
@@ -70,7 +86,7 @@ final class PageTable {
 
     /// Releases everything that is mapped, then the table itself, which must not be used again.
     func destroy() {
-        for index in 0..<Self.entries {
+        for index in 0..<Self.entries - 1 {
             let entry = load(pages.address(directory) + index * 4)
             guard entry & Bits.present != 0 else { continue }
             let table = Frame(entry >> 12)
@@ -85,7 +101,7 @@ final class PageTable {
     }
 
     private func existingEntry(of page: Int) -> UnsafeMutableRawPointer? {
-        guard page >= 0, page < Self.virtualPages else { return nil }
+        guard page >= 0, page < Self.windowPage else { return nil }
         let value = load(pages.address(directory) + page / Self.entries * 4)
         guard value & Bits.present != 0 else { return nil }
         return pages.address(Frame(value >> 12)) + page % Self.entries * 4
@@ -95,7 +111,7 @@ final class PageTable {
     /// - Returns: nil when there is no such page.
     private func makeEntry(of page: Int) throws(MachineError) -> UnsafeMutableRawPointer? {
         if let entry = existingEntry(of: page) { return entry }
-        guard page >= 0, page < Self.virtualPages else { return nil }
+        guard page >= 0, page < Self.windowPage else { return nil }
         let table = try pages.allocate(owner: owner)
         // The tables decide what may be written, so the directory allows it.
         let rights = Bits.present | Bits.user | Bits.writable

@@ -16,7 +16,10 @@ extension Machine {
         let previous = processors[processor].running
         guard previous != id else { return }
         processors[processor].running = id
-        if previous != 0 { environments.setProcessor(previous, nil) }
+        if previous != 0 {
+            environments.setProcessor(previous, nil)
+            programs[previous]?.loseProcessor()
+        }
         if id != 0 { environments.setProcessor(id, processor) }
         exposed.setRunning(on: processor, UInt32(truncatingIfNeeded: id))
         if processor == environments.shownProcessor {

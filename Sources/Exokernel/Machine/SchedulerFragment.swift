@@ -11,7 +11,7 @@ final class SchedulerFragment {
         /// What the registers held that were still of use, as people call them.
         var registers: String
 
-        fileprivate init(_ abort: Abort, in fragment: Fragment) {
+        init(_ abort: Abort, in fragment: Fragment) {
             reason = abort.reason
             message = "abort \(abort.reason.name)" + (abort.line > 0 ? " at line \(abort.line)" : "")
             registers = abort.registers.valid.registers.map {
@@ -82,7 +82,7 @@ extension RegionStorage {
     /// Physical memory is shown to fragments above the 32-bit virtual addresses.
     static let directMap: UInt64 = 1 << 32
 
-    fileprivate func binding(of region: Region, memory: PhysicalMemory) -> RegionBinding {
+    func binding(of region: Region, memory: PhysicalMemory) -> RegionBinding {
         switch place {
         case .virtual(let page):
             .virtual(base: UInt64(page) * UInt64(PhysicalMemory.pageSize), size: size)

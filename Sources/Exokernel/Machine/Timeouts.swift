@@ -10,6 +10,10 @@ enum Timeout: Hashable {
     case endApplication(Int)
     /// An event of the scenario, by index.
     case scenarioEvent(Int)
+    /// A timeout that a program has set: see `Program.timeoutSerials`.
+    case upcall(environment: Int, timeout: Int, serial: UInt32)
+    /// Somebody waits for its predicate to be true.
+    case poll
     /// The quantum of a processor is over: revoke the processor, then call the top-level scheduling fragment.
     case schedule(processor: Int)
 
@@ -17,8 +21,8 @@ enum Timeout: Hashable {
     /// business, and happens at the first one that is not before the deadline.
     var isPrecise: Bool {
         switch self {
-        case .create, .wake, .endApplication: true
-        case .scenarioEvent, .schedule: false
+        case .create, .wake, .endApplication, .upcall: true
+        case .scenarioEvent, .poll, .schedule: false
         }
     }
 
@@ -26,8 +30,8 @@ enum Timeout: Hashable {
     /// sees everybody who has woken.
     var rank: UInt8 {
         switch self {
-        case .create, .wake, .endApplication: 0
-        case .scenarioEvent: 1
+        case .create, .wake, .endApplication, .upcall: 0
+        case .scenarioEvent, .poll: 1
         case .schedule: 2
         }
     }
@@ -43,6 +47,7 @@ struct Timeouts {
     private var quanta: [UInt64?]
     /// The least of them.
     private var nextQuantum: UInt64?
+    private var isPollQueued = false
 
     init(tick: UInt64, processors: Int = 1) {
         self.tick = tick
@@ -67,6 +72,14 @@ struct Timeouts {
     }
 
     private mutating func findNextQuantum() { nextQuantum = quanta.lazy.compactMap(\.self).min() }
+
+    /// Sees to it that something is due at the next timer interrupt.
+    mutating func addPoll(after now: UInt64) {
+        guard !isPollQueued else { return }
+        isPollQueued = true
+        add(.poll, at: now.adding(1))
+    }
+    mutating func endPoll() { isPollQueued = false }
 
     /// Takes out the next timeout that is due at `now`.
     /// - Parameter precise: only timeouts that do not wait for the timer interrupt.

@@ -31,7 +31,51 @@ public struct Scenario: Sendable, Hashable {
         /// How long an environment may be able to run without being chosen, before the kernel stops asking the
         /// schedulers; 0: for ever.
         public var starvation: UInt64 = 30_000_000_000
+        public var costs = Costs()
         public init() {}
+    }
+
+    /// What things take, in nanoseconds of simulated time.
+    public struct Costs: Sendable, Hashable {
+        /// A backward jump, or a call of a procedure, of a program.
+        public var jump: UInt64 = 1_000
+        /// A system call, or a page fault.
+        public var call: UInt64 = 1_000
+        public init() {}
+    }
+
+    /// SCODE that an environment runs.
+    public struct Program: Sendable, Hashable {
+        public var source: FragmentSource
+        public var data: [RegionData]
+        /// Capabilities in its slots from 1 on; slot 0 holds its own.
+        public var capabilities: [Grant]
+        public init(source: FragmentSource, data: [RegionData] = [], capabilities: [Grant] = []) {
+            self.source = source
+            self.data = data
+            self.capabilities = capabilities
+        }
+    }
+
+    /// A capability that a program begins with.
+    public struct Grant: Sendable, Hashable {
+        public enum Object: Sendable, Hashable {
+            /// An environment, by name.
+            case environment(String)
+            /// Everything, as the kernel itself has it.
+            case everything
+        }
+        public var object: Object
+        /// Bits: 4 the processor, 8 to watch it, 16 to change its address space and slots, 32 to change its access list.
+        public var rights: UInt8
+        public init(object: Object, rights: UInt8) {
+            self.object = object
+            self.rights = rights
+        }
+        /// The words for the rights in a scenario.
+        public static let rightNames: KeyValuePairs<String, UInt8> = [
+            "processor": 4, "watch": 8, "manage": 16, "access": 32,
+        ]
     }
 
     /// Code to download.
@@ -158,7 +202,11 @@ public struct Scenario: Sendable, Hashable {
 
     private static func sources(below scheduler: Scheduler) -> [FragmentSource] {
         scheduler.children.reduce(into: scheduler.source.map { [$0] } ?? []) { sources, child in
-            if case .scheduler(let inner) = child { sources += Self.sources(below: inner) }
+            switch child {
+            case .scheduler(let inner): sources += Self.sources(below: inner)
+            case .application(let application):
+                sources += application.workload.tasks.compactMap(\.program?.source)
+            }
         }
     }
 

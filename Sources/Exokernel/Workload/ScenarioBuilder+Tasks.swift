@@ -4,7 +4,7 @@ import Yams
 /// Applications: what is written in the scenario itself, and files in rt-app's format.
 extension ScenarioBuilder {
     /// Keys of an application that consists of one task.
-    static let soloTaskKeys = ["name", "start", "loops", "priority", "do", "phases"]
+    static let soloTaskKeys = ["name", "start", "loops", "priority", "do", "phases"] + programKeys
     private static let taskKeys = soloTaskKeys + ["count", "every"]
     private static let actionNames = [
         "run", "sleep", "suspend", "resume", "lock", "unlock", "wait", "signal", "broadcast", "timer",
@@ -75,6 +75,8 @@ extension ScenarioBuilder {
         if let node = parts["priority"] {
             task.priority = tree.integer(node, "'priority'", in: -100...100) ?? 0
         }
+        task.program = program(parts, task: name)
+        if parts["program"] != nil { return task.program == nil ? nil : task }
         switch (parts["do"], parts["phases"]) {
         case (let steps?, nil): task.phases = phases(of: steps, task: name)
         case (nil, let list?):

@@ -23,7 +23,7 @@ extension ScenarioBuilder {
         }
         guard let entries = tree.entries(node, "a child") else { return nil }
         let isGroup = entries.contains { $0.key == "workload" || $0.key == "tasks" }
-        let isTask = entries.contains { $0.key == "do" || $0.key == "phases" }
+        let isTask = entries.contains { $0.key == "do" || $0.key == "phases" || $0.key == "program" }
         let isApplication = isGroup || isTask
         let keys =
             isGroup

@@ -47,6 +47,8 @@ final class ScenarioBuilder {
     var names: Set<String> = []
     var schedulers: Set<String> = []
     var environments = 0
+    /// Environments that capabilities are for.
+    var grantTargets: [(name: String, place: Node)] = []
     var regionBytes = 0
     var actions = 0
     var unrolledActions = 0
@@ -82,6 +84,7 @@ final class ScenarioBuilder {
             return nil
         }
         checkYieldTargets()
+        checkGrants()
         let events = parts["events"].map(self.events) ?? []
         return Scenario(machine: machine, root: root, events: events)
     }
@@ -90,7 +93,7 @@ final class ScenarioBuilder {
 
     private func machine(_ node: Node) -> Scenario.Machine {
         var machine = Scenario.Machine()
-        let keys = ["cpus", "tick", "quantum", "duration", "memory", "seed", "budget", "starvation"]
+        let keys = ["cpus", "tick", "quantum", "duration", "memory", "seed", "budget", "starvation", "costs"]
         guard let parts = tree.mapping(node, "'machine'", keys: keys) else { return machine }
         let second: UInt64 = 1_000_000_000
         if let node = parts["cpus"] {
@@ -119,6 +122,7 @@ final class ScenarioBuilder {
             machine.starvation =
                 isOff ? 0 : tree.duration(node, "'starvation'", atLeast: 1_000) ?? machine.starvation
         }
+        if let node = parts["costs"] { machine.costs = costs(node) }
         if machine.quantum < machine.tick {
             tree.report(.outOfRange("'quantum'", "at least a tick"), at: parts["quantum"] ?? node)
         }
@@ -127,6 +131,19 @@ final class ScenarioBuilder {
             tree.report(.tooMany("ticks", limit: Int(tickLimit)), at: parts["duration"] ?? node)
         }
         return machine
+    }
+
+    private func costs(_ node: Node) -> Scenario.Costs {
+        var costs = Scenario.Costs()
+        guard let parts = tree.mapping(node, "'costs'", keys: ["jump", "call"]) else { return costs }
+        let second: UInt64 = 1_000_000_000
+        if let node = parts["jump"] {
+            costs.jump = tree.duration(node, "'jump'", atLeast: 1, atMost: second) ?? costs.jump
+        }
+        if let node = parts["call"] {
+            costs.call = tree.duration(node, "'call'", atLeast: 1, atMost: second) ?? costs.call
+        }
+        return costs
     }
 
     private func pages(_ node: Node) -> Int? {

@@ -20,6 +20,8 @@ public struct Workload: Sendable, Hashable {
         /// How often all phases are gone through; nil: for ever.
         public var loops: UInt64?
         public var phases: [Phase]
+        /// What the task runs instead of phases.
+        public var program: Scenario.Program?
         public init(
             name: String, priority: Int = 0, start: UInt64 = 0, loops: UInt64? = 1, phases: [Phase] = []
         ) {
