@@ -64,6 +64,10 @@ import Testing
             scenario.machine.memoryPages = [174, 264, 2064][number(3)]
             scenario.machine.budget = [0, 10, 10_000][number(3)]
             scenario.machine.processors = [1, 1, 2, 3, 64][number(5)]
+            let costs: [UInt64] = [0, 0, 1, 1_000, 300_000]
+            scenario.machine.costs.decision = costs[number(5)]
+            scenario.machine.costs.fragment = costs[number(4)]
+            scenario.machine.costs.change = costs[number(5)]
             var names = ["root"]
             func collect(_ children: [Scenario.Child]) {
                 for case .scheduler(let scheduler) in children {

@@ -132,7 +132,7 @@ extension Scenario {
 extension Timeline {
     /// Everything that is in it, as one text.
     var summary: String {
-        "\(nodes)\n\(spans)\n\(incidents)\n\(decisions)\n\(handOvers)\n\(wakeups)\n\(end) \(tick)"
+        "\(nodes)\n\(spans)\n\(incidents)\n\(decisions)\n\(handOvers)\n\(overheads)\n\(wakeups)\n\(end) \(tick)"
     }
 
     /// Who had the processor when, in milliseconds: `a 0-4, b 4-6`.
@@ -173,27 +173,29 @@ extension Timeline {
         incidents.map { ($0.node.map { "\(nodes[$0].name): " } ?? "") + $0.message }
     }
 
-    /// Runnable environments for which there was time: spans that are not covered by somebody running, on every
-    /// processor.
-    private var idleWhileRunnable: [Span] {
-        let busy = (0..<processors).map(busyTimes)
-        return spans.filter { span in
-            span.state == .runnable
-                && !busy.allSatisfy { $0.contains { $0.start <= span.start && span.end <= $0.end } }
+    /// When a processor was idle although somebody could run and had none. Whoever waits for the kernel or a fragment on
+    /// a processor has it already.
+    private var idleWhileRunnable: [UInt64] {
+        var steps: [(time: UInt64, used: Int, waiting: Int)] = []
+        for span in spans where span.state == .running || span.state == .runnable {
+            let isRunning = span.state == .running
+            steps.append((span.start, isRunning ? 1 : 0, isRunning ? 0 : 1))
+            steps.append((span.end, isRunning ? -1 : 0, isRunning ? 0 : -1))
         }
-    }
-
-    private func busyTimes(of processor: Int) -> [(start: UInt64, end: UInt64)] {
-        var busy: [(start: UInt64, end: UInt64)] = []
-        let running = spans.filter { $0.state == .running && $0.processor == processor }
-        for span in running.sorted(by: { $0.start < $1.start }) {
-            if let last = busy.last, last.end == span.start {
-                busy[busy.count - 1].end = span.end
-            } else {
-                busy.append((span.start, span.end))
-            }
+        for overhead in overheads {
+            steps.append((overhead.start, 1, -1))
+            steps.append((overhead.end, -1, 1))
         }
-        return busy
+        steps.sort { $0.time < $1.time }
+        var (used, waiting) = (0, 0)
+        var times: [UInt64] = []
+        for (index, step) in steps.enumerated() {
+            used += step.used
+            waiting += step.waiting
+            let isLast = index + 1 == steps.count || steps[index + 1].time > step.time
+            if isLast, used < processors, waiting > 0 { times.append(step.time) }
+        }
+        return times
     }
 
     /// The record adds up, and no processor is idle while somebody could run; besides, no span is empty, and no two

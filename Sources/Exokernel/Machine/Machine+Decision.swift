@@ -27,30 +27,16 @@ extension Machine {
         for (_, installed) in defaults { installed.fragment.setTick(clock.ticks) }
 
         var budgetUsed: UInt64 = 0
+        spend(scenario.machine.costs.decision, on: processor)
         lookForStarvation()
         let choice = choose(&budgetUsed)
         programs[processors[processor].running]?.endSlice()
-        exchange(processor, for: choice?.environment ?? 0)
-        processors[processor].chosenAt = clock.now
-        timeouts.armQuantum(of: processor, end: clock.now.adding(quantum))
+        exchange(processor, for: choice?.environment ?? 0, beginsQuantum: true)
         recorder.decision(
             Timeline.Decision(
                 time: clock.now, processor: UInt8(processor),
                 chosen: choice.map { environments[$0.environment].node },
                 byDefault: choice?.byDefault ?? true, budgetUsed: budgetUsed))
-    }
-
-    /// Gives a processor to another environment (0: to nobody). Whoever had it could go on.
-    private func exchange(_ processor: Int, for id: Int) {
-        let previous = processors[processor].running
-        assign(processor, to: id)
-        if previous != 0, previous != id {
-            environments.noteStop(previous, at: clock.now)
-            recorder.change(environments[previous].node, to: .runnable, at: clock.now)
-        }
-        if id != 0 {
-            recorder.change(environments[id].node, to: .running, at: clock.now, on: UInt8(processor))
-        }
     }
 
     /// A directed yield: hands the processor that an environment has to another one. No scheduler is asked, and the
@@ -63,7 +49,7 @@ extension Machine {
             environments[to].isWaiting, environments.isBelow(from, tree.root),
             environments.isBelow(to, tree.root)
         else { return false }
-        exchange(processor, for: to)
+        exchange(processor, for: to, beginsQuantum: false)
         recorder.handOver(
             Timeline.HandOver(
                 time: clock.now, processor: UInt8(processor), from: environments[from].node,
@@ -169,8 +155,9 @@ extension Machine {
     private func ask(_ fragment: SchedulerFragment, _ budgetUsed: inout UInt64) -> Verdict {
         let answer = invoke(fragment)
         budgetUsed = budgetUsed.adding(answer.budgetUsed)
-
         let scheduler = answer.scheduler
+        spendBudget(answer.budgetUsed, on: environments.shownProcessor, of: scheduler)
+
         func misled(_ message: String) -> Verdict { .misled(scheduler: scheduler, message: message) }
         switch answer.outcome {
         case .refuse: return .refused

@@ -37,6 +37,7 @@ extension Machine {
         handler.setSubject(id)
         let answer = invoke(handler)
         handler.setSubject(0)
+        spendBudget(answer.budgetUsed, on: processor, of: scheduler)
         switch answer.outcome {
         case .accept: return true
         case .refuse: return false

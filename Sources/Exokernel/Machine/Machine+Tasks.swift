@@ -122,8 +122,8 @@ extension Machine {
             task.instant = clock.now
             task.stepsAtInstant = 0
         }
-        while let processor = environments[id].processor, !processors[processor].isRevoked, !isStopped,
-            environments[id].burst == 0
+        while let processor = environments[id].processor, processors[processor].isAtWork,
+            !processors[processor].isRevoked, !isStopped, environments[id].burst == 0
         {
             countStep()
             task.stepsAtInstant += 1

@@ -129,7 +129,7 @@ public final class Machine {
             countStep()
             if unfinished == 0 { isStopped = true }
             if isStopped { return }
-            advance(to: min(end, timeouts.next ?? .max, nextAction))
+            advance(to: min(end, timeouts.next ?? .max, nextStep))
         }
     }
 
@@ -139,7 +139,10 @@ public final class Machine {
     /// Does everything that is to be done at this moment.
     private func settle() {
         expire(onlyPrecise: true)
-        for processor in processors.indices { continueRunning(on: processor) }
+        for processor in processors.indices {
+            if !processors[processor].isRevoked { startWork(on: processor) }
+            continueRunning(on: processor)
+        }
         expire(onlyPrecise: false)
         if !waiting.isEmpty { checkPredicates() }
         // Whoever is given one processor may at once do something about the others.
@@ -159,7 +162,7 @@ public final class Machine {
         }
         guard !isStopped else { return }
         for processor in processors.indices where processors[processor].running == 0 {
-            guard !processors[processor].isIdle else { continue }
+            guard !processors[processor].isIdle, processors[processor].overhead.isEmpty else { continue }
             processors[processor].isIdle = true
             recorder.decision(
                 Timeline.Decision(
@@ -172,7 +175,7 @@ public final class Machine {
     private func continueRunning(on processor: Int) {
         while !isStopped, !processors[processor].isRevoked {
             let running = processors[processor].running
-            guard running != 0, environments[running].burst == 0 else { return }
+            guard processors[processor].isAtWork, environments[running].burst == 0 else { return }
             continueTask(running)
         }
     }
@@ -182,14 +185,15 @@ public final class Machine {
     private func giveUp(_ processor: Int) -> Bool {
         let running = processors[processor].running
         guard running != 0, !isReadyToLoseProcessor(running) else { return true }
+        startWork(on: processor)
         if environments[running].burst == 0 { continueTask(running) }
         return processors[processor].running != running || isReadyToLoseProcessor(running)
     }
 
-    /// When the first of those that have a processor will have used what it needs; nobody has one: never.
-    private var nextAction: UInt64 {
-        processors.reduce(.max) { next, processor in
-            processor.running == 0 ? next : min(next, clock.now.adding(environments[processor.running].burst))
+    /// When the first of the processors will have done what it does; all are idle: never.
+    private var nextStep: UInt64 {
+        processors.indices.reduce(.max) { next, processor in
+            min(next, timeToNextStep(of: processor).map(clock.now.adding) ?? .max)
         }
     }
 
@@ -197,11 +201,7 @@ public final class Machine {
     private func advance(to time: UInt64) {
         let passed = time - min(time, clock.now)
         let ticks = clock.advance(to: time)
-        for processor in processors {
-            let id = processor.running
-            if id != 0 { environments[id].burst -= min(environments[id].burst, passed) }
-            environments.charge(passed, ticks: ticks, to: id)
-        }
+        for processor in processors.indices { pass(passed, ticks: ticks, on: processor) }
     }
 
     private func expire(onlyPrecise: Bool) {

@@ -67,6 +67,19 @@ struct TimelineRecorder {
     }
 
     mutating func wakeup(_ node: Int, at time: UInt64) { timeline.wakeups.append((time, node)) }
+    /// A processor has spent time on nobody's task.
+    mutating func overhead(_ overhead: Timeline.Overhead) {
+        // What goes on is one span.
+        if let last = timeline.overheads.indices.last, timeline.overheads[last].end == overhead.start,
+            timeline.overheads[last].processor == overhead.processor,
+            timeline.overheads[last].scheduler == overhead.scheduler
+        {
+            timeline.overheads[last].end = overhead.end
+        } else {
+            timeline.overheads.append(overhead)
+        }
+    }
+
     mutating func handOver(_ handOver: Timeline.HandOver) { timeline.handOvers.append(handOver) }
     mutating func decision(_ decision: Timeline.Decision) { timeline.decisions.append(decision) }
     mutating func incident(

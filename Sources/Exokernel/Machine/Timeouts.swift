@@ -71,6 +71,12 @@ struct Timeouts {
         findNextQuantum()
     }
 
+    /// Ends the quantum of a processor without consequences.
+    mutating func disarmQuantum(of processor: Int) {
+        quanta[processor] = nil
+        findNextQuantum()
+    }
+
     private mutating func findNextQuantum() { nextQuantum = quanta.lazy.compactMap(\.self).min() }
 
     /// Sees to it that something is due at the next timer interrupt.

@@ -13,17 +13,7 @@ public enum ChromeTrace {
         let spans = timeline.spansByNode()
 
         trace.name(process: machine, "machine", order: 0)
-        for (index, stretches) in timeline.processorStretches().enumerated() {
-            let track = processorTrack + index
-            trace.name(process: machine, thread: track, timeline.processorName(index), order: index)
-            var covered: UInt64 = 0
-            for stretch in stretches where stretch.end > covered {
-                let start = max(stretch.start, covered)
-                let name = timeline.nodes[stretch.node].name
-                trace.slice(machine, track, name, "processor", start, stretch.end)
-                covered = stretch.end
-            }
-        }
+        addProcessors(timeline, to: &trace)
         addHandOvers(timeline, to: &trace)
         addCounters(timeline, to: &trace)
 
@@ -46,6 +36,32 @@ public enum ChromeTrace {
         }
         addIncidents(timeline, processOfScheduler, to: &trace)
         return trace.text
+    }
+
+    /// What each processor did: environments, fragments, the kernel.
+    private static func addProcessors(_ timeline: Timeline, to trace: inout Trace) {
+        let overheads = timeline.overheadsByProcessor()
+        for (index, stretches) in timeline.processorStretches().enumerated() {
+            let track = processorTrack + index
+            trace.name(process: machine, thread: track, timeline.processorName(index), order: index)
+            var slices = stretches.map { ($0.start, $0.end, timeline.nodes[$0.node].name, "processor") }
+            for overhead in overheads[index] {
+                let scheduler = overhead.scheduler.flatMap {
+                    timeline.nodes.indices.contains($0) ? timeline.nodes[$0].name : nil
+                }
+                slices.append(
+                    (
+                        overhead.start, overhead.end, scheduler ?? "kernel",
+                        scheduler == nil ? "kernel" : "fragment"
+                    ))
+            }
+            slices.sort { ($0.0, $0.1) < ($1.0, $1.1) }
+            var covered: UInt64 = 0
+            for (start, end, name, category) in slices where end > covered {
+                trace.slice(machine, track, name, category, max(start, covered), end)
+                covered = end
+            }
+        }
     }
 
     /// Directed yields, on the track of their processor.

@@ -53,6 +53,7 @@ public enum GanttChart {
         let spans: [[Timeline.Span]]
         /// Per processor who had it.
         private let stretches: [[Timeline.Span]]
+        private let overheads: [[Timeline.Overhead]]
         private(set) var body: [String] = []
         /// What stands behind the rows.
         private var background: [String] = []
@@ -71,6 +72,7 @@ public enum GanttChart {
             self.groups = groups
             spans = timeline.spansByNode()
             stretches = timeline.processorStretches()
+            overheads = timeline.overheadsByProcessor()
             let rows = groups.reduce(0) { $0 + $1.members.count }
             rowHeight = rows <= 40 ? 20 : rows <= 120 ? 15 : 12
             // The file stays small however many spans there are.
@@ -135,6 +137,10 @@ public enum GanttChart {
                 let colour = environmentColours[stretch.node]
                 marks[colour, default: GanttMarks(thinnest: thinnestMark)]
                     .add(.running, from: x(stretch.start), to: x(stretch.end))
+            }
+            for overhead in overheads[index] {
+                marks[Colours.faintInk, default: GanttMarks(thinnest: thinnestMark)]
+                    .add(.running, from: x(overhead.start), to: x(overhead.end))
             }
             for (colour, marks) in marks.sorted(by: { $0.key < $1.key }) {
                 body += marks.finished().elements(y: y, height: Layout.processorHeight, colour: colour)

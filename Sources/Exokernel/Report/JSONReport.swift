@@ -5,6 +5,8 @@ public enum JSONReport {
         var fields = [
             ("total", "\(statistics.total)"),
             ("busy", "\(statistics.busy)"),
+            ("kernel", "\(statistics.kernel)"),
+            ("fragments", "\(statistics.fragments)"),
             ("idle", "\(statistics.idle)"),
             ("tick", "\(timeline.tick)"),
             ("switches", "\(statistics.switches)"),
@@ -13,15 +15,16 @@ public enum JSONReport {
             ("defaultDecisions", "\(statistics.defaultDecisions)"),
             ("idleDecisions", "\(statistics.idleDecisions)"),
             ("budgetUsed", "\(statistics.budgetUsed)"),
+            ("directedYields", "\(statistics.handOvers)"),
             ("wakeups", latencies(statistics.wakeups)),
         ]
-        if statistics.processors.count > 1 {
-            let processors = statistics.processors.map {
-                object([("busy", "\($0.busy)"), ("idle", "\($0.idle)")])
-            }
-            fields.append(("processors", array(processors)))
+        let processors = statistics.processors.map {
+            object([
+                ("busy", "\($0.busy)"), ("kernel", "\($0.kernel)"), ("fragments", "\($0.fragments)"),
+                ("idle", "\($0.idle)"),
+            ])
         }
-        if statistics.handOvers > 0 { fields.append(("directedYields", "\(statistics.handOvers)")) }
+        fields.append(("processors", array(processors)))
         if let time = statistics.fragmentNanoseconds { fields.append(("fragmentNanoseconds", "\(time)")) }
         // Parents are given by their place in this list.
         var places = Array(repeating: 0, count: statistics.nodes.count)
@@ -50,6 +53,7 @@ public enum JSONReport {
             ("isScheduler", "\(node.isScheduler)"),
             ("parent", optional(parent)),
             ("processorTime", "\(node.processorTime)"),
+            ("fragmentTime", "\(node.fragmentTime)"),
             ("shareOfTotal", share(node.shareOfTotal)),
             ("shareOfSiblings", share(node.shareOfSiblings)),
             ("entitlement", share(node.entitlement)),

@@ -5,6 +5,7 @@ extension Statistics {
         private let timeline: Timeline
         private let tree: Timeline.Tree
         private let spans: [[Timeline.Span]]
+        private let overheads: [[Timeline.Overhead]]
         /// When the node, or the first below it, was created and first ran, and when the last ended.
         private var created: [UInt64?]
         private var firstRun: [UInt64?]
@@ -14,6 +15,7 @@ extension Statistics {
             self.timeline = timeline
             self.tree = tree
             spans = timeline.spansByNode()
+            overheads = timeline.overheadsByProcessor()
             nodes = timeline.nodes.indices.map { index in
                 let node = timeline.nodes[index]
                 var result = Node(
@@ -37,15 +39,31 @@ extension Statistics {
                     case .running:
                         nodes[index].processorTime.add(length)
                         if firstRun[index] == nil, length > 0 { firstRun[index] = span.start }
-                        let next = place + 1 < spans[index].count ? spans[index][place + 1] : nil
-                        if length > 0, let next, next.state == .runnable, next.end > next.start {
-                            nodes[index].preemptions += 1
-                        }
+                        if length > 0, isPreempted(spans[index][place...]) { nodes[index].preemptions += 1 }
                     case .runnable: nodes[index].wait.add(length)
                     case .sleeping: nodes[index].sleeping.add(length)
                     case .blocked: nodes[index].blocked.add(length)
                     }
                 }
+            }
+        }
+
+        /// Whether whoever runs in the first of the spans lost the processor afterwards. Who goes on when the kernel and
+        /// fragments have done what they had to has only been interrupted.
+        private func isPreempted(_ spans: ArraySlice<Timeline.Span>) -> Bool {
+            guard let span = spans.first, let next = spans.dropFirst().first, next.state == .runnable,
+                next.end > next.start
+            else { return false }
+            guard let after = spans.dropFirst(2).first, after.state == .running,
+                after.processor == span.processor, overheads.indices.contains(Int(span.processor))
+            else { return true }
+            return !overheads[Int(span.processor)].cover(next.start, next.end)
+        }
+
+        mutating func addFragments() {
+            for overhead in overheads.joined() {
+                guard let scheduler = overhead.scheduler, nodes.indices.contains(scheduler) else { continue }
+                nodes[scheduler].fragmentTime.add(overhead.end - overhead.start)
             }
         }
 
@@ -107,6 +125,7 @@ extension Statistics {
                 guard let parent = tree.parent[index] else { continue }
                 let node = nodes[index]
                 nodes[parent].processorTime.add(node.processorTime)
+                nodes[parent].fragmentTime.add(node.fragmentTime)
                 nodes[parent].wait.add(node.wait)
                 nodes[parent].sleeping.add(node.sleeping)
                 nodes[parent].blocked.add(node.blocked)
@@ -147,5 +166,23 @@ extension Statistics {
                 if together > 0 { nodes[index].shareOfSiblings = time / together }
             }
         }
+    }
+}
+
+extension [Timeline.Overhead] {
+    /// Whether all the time from `start` to `end` is in these, which are in order.
+    fileprivate func cover(_ start: UInt64, _ end: UInt64) -> Bool {
+        var low = startIndex
+        var high = endIndex
+        while low < high {
+            let middle = (low + high) / 2
+            if self[middle].end <= start { low = middle + 1 } else { high = middle }
+        }
+        var covered = start
+        while low < endIndex, covered < end, self[low].start <= covered {
+            covered = Swift.max(covered, self[low].end)
+            low += 1
+        }
+        return covered >= end
     }
 }

@@ -29,7 +29,12 @@ public struct Statistics: Sendable, Hashable {
 
     /// What a processor's time went to.
     public struct Processor: Sendable, Hashable {
+        /// Environments.
         public var busy: UInt64 = 0
+        /// Decisions and switches.
+        public var kernel: UInt64 = 0
+        public var fragments: UInt64 = 0
+        /// Nothing.
         public var idle: UInt64 = 0
     }
 
@@ -39,6 +44,8 @@ public struct Statistics: Sendable, Hashable {
         public var parent: Int?
         public var depth: Int
         public var processorTime: UInt64 = 0
+        /// Time that its fragment took, and those below it.
+        public var fragmentTime: UInt64 = 0
         /// Of the time of all processors.
         public var shareOfTotal = 0.0
         /// Of the processor time that the node and its siblings had together; nil when they had none.
@@ -74,8 +81,11 @@ public struct Statistics: Sendable, Hashable {
     public var preorder: [Int]
     /// The length of the simulation.
     public var total: UInt64
-    /// Time in which some environment had a processor, and in which none had, of all processors together.
+    /// Time in which environments ran, kernel and fragments did, and nobody, of all processors together. The four add
+    /// up to that of all processors.
     public var busy: UInt64
+    public var kernel: UInt64
+    public var fragments: UInt64
     public var idle: UInt64
     /// The same of each processor.
     public var processors: [Processor]
@@ -98,6 +108,7 @@ public struct Statistics: Sendable, Hashable {
         let stretches = timeline.processorStretches()
         var gathering = Gathering(timeline, tree)
         gathering.addSpans()
+        gathering.addFragments()
         gathering.addSwitches(stretches)
         let latencies = gathering.latencies()
         gathering.addDecisions()
@@ -106,8 +117,12 @@ public struct Statistics: Sendable, Hashable {
         nodes = gathering.nodes
         preorder = tree.preorder
         total = timeline.end
-        processors = stretches.map { Processor($0, length: timeline.end) }
+        processors = zip(stretches, timeline.overheadsByProcessor()).map {
+            Processor($0, $1, length: timeline.end)
+        }
         busy = processors.reduce(into: 0) { $0.add($1.busy) }
+        kernel = processors.reduce(into: 0) { $0.add($1.kernel) }
+        fragments = processors.reduce(into: 0) { $0.add($1.fragments) }
         idle = processors.reduce(into: 0) { $0.add($1.idle) }
         handOvers = timeline.handOvers.count
         switches = nodes.reduce(0) { $0 + ($1.isScheduler ? 0 : $1.switches) }
@@ -120,6 +135,9 @@ public struct Statistics: Sendable, Hashable {
         wakeups = Latencies(latencies.flatMap { $0 })
         fragmentNanoseconds = timeline.fragmentNanoseconds
     }
+
+    /// Whether decisions took any time.
+    public var hasOverhead: Bool { kernel > 0 || fragments > 0 }
 
     /// A time as a part of that of all processors.
     public func shareOfCapacity(_ time: UInt64) -> Double {
@@ -135,14 +153,24 @@ public struct Statistics: Sendable, Hashable {
 }
 
 extension Statistics.Processor {
-    fileprivate init(_ stretches: [Timeline.Span], length: UInt64) {
+    fileprivate init(_ stretches: [Timeline.Span], _ overheads: [Timeline.Overhead], length: UInt64) {
         var covered: UInt64 = 0
         for stretch in stretches {
             let start = max(stretch.start, covered)
             if stretch.end > start { busy.add(stretch.end - start) }
             covered = max(covered, stretch.end)
         }
-        idle = length > busy ? length - busy : 0
+        for overhead in overheads {
+            if overhead.scheduler == nil {
+                kernel.add(overhead.end - overhead.start)
+            } else {
+                fragments.add(overhead.end - overhead.start)
+            }
+        }
+        var used = busy
+        used.add(kernel)
+        used.add(fragments)
+        idle = length > used ? length - used : 0
     }
 }
 

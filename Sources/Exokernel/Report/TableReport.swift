@@ -25,7 +25,10 @@ public enum TableReport {
         let environments = statistics.nodes.count { !$0.isScheduler }
         let first =
             "\(ReportFormat.time(statistics.total)) simulated, \(ReportFormat.count(environments, "environment")): "
-            + "busy \(share(statistics.busy)), idle \(share(statistics.idle))"
+            + "busy \(share(statistics.busy)), "
+            + (statistics.hasOverhead
+                ? "kernel \(share(statistics.kernel)), fragments \(share(statistics.fragments)), " : "")
+            + "idle \(share(statistics.idle))"
             + (statistics.processors.count == 1
                 ? "" : " of \(ReportFormat.count(statistics.processors.count, "processor"))")
         var second =
@@ -38,8 +41,15 @@ public enum TableReport {
         }
         if statistics.processors.count > 1 {
             for (index, processor) in statistics.processors.enumerated() {
-                let busy = statistics.total == 0 ? 0 : Double(processor.busy) / Double(statistics.total)
-                second += "\nprocessor \(index): busy \(ReportFormat.percent(busy))"
+                func share(_ part: UInt64) -> String {
+                    ReportFormat.percent(
+                        statistics.total == 0 ? 0 : Double(part) / Double(statistics.total))
+                }
+                second += "\nprocessor \(index): busy \(share(processor.busy)), "
+                if statistics.hasOverhead {
+                    second += "kernel \(share(processor.kernel)), fragments \(share(processor.fragments)), "
+                }
+                second += "idle \(share(processor.idle))"
             }
         }
         if let time = statistics.fragmentNanoseconds {
@@ -52,24 +62,29 @@ public enum TableReport {
     }
 
     private static func processorTable(_ statistics: Statistics, styled: Bool) -> String {
-        var table = TextTable([
-            "", "time", "of all", "of level", "entitled", "fairness", "waited", "response", "turnaround",
-            "switches", "preempted", "decisions", "default", "incidents",
-        ])
+        // What decisions cost has a column only if they cost anything.
+        let ofFragments = statistics.hasOverhead ? ["fragments"] : []
+        var table = TextTable(
+            ["", "time"] + ofFragments + [
+                "of all", "of level", "entitled", "fairness", "waited", "response", "turnaround",
+                "switches", "preempted", "decisions", "default", "incidents",
+            ])
         for index in statistics.preorder {
             let node = statistics.nodes[index]
             table.append(
-                [
-                    label(node), ReportFormat.time(node.processorTime),
-                    ReportFormat.percent(node.shareOfTotal),
-                    node.shareOfSiblings.map(ReportFormat.percent) ?? "–",
-                    node.entitlement.map(ReportFormat.percent) ?? "–",
-                    node.isScheduler ? node.fairness.map { ReportFormat.fixed($0, 3) } ?? "–" : "",
-                    ReportFormat.time(node.wait), node.response.map(ReportFormat.time) ?? "–",
-                    node.turnaround.map(ReportFormat.time) ?? "–", "\(node.switches)", "\(node.preemptions)",
-                    "\(node.decisions)", node.defaultDecisions == 0 ? "" : "\(node.defaultDecisions)",
-                    node.incidents == 0 ? "" : "\(node.incidents)",
-                ], node.incidents > 0 ? .warning : node.isScheduler ? .strong : .plain)
+                [label(node), ReportFormat.time(node.processorTime)]
+                    + ofFragments.map { _ in node.isScheduler ? ReportFormat.time(node.fragmentTime) : "" }
+                    + [
+                        ReportFormat.percent(node.shareOfTotal),
+                        node.shareOfSiblings.map(ReportFormat.percent) ?? "–",
+                        node.entitlement.map(ReportFormat.percent) ?? "–",
+                        node.isScheduler ? node.fairness.map { ReportFormat.fixed($0, 3) } ?? "–" : "",
+                        ReportFormat.time(node.wait), node.response.map(ReportFormat.time) ?? "–",
+                        node.turnaround.map(ReportFormat.time) ?? "–", "\(node.switches)",
+                        "\(node.preemptions)",
+                        "\(node.decisions)", node.defaultDecisions == 0 ? "" : "\(node.defaultDecisions)",
+                        node.incidents == 0 ? "" : "\(node.incidents)",
+                    ], node.incidents > 0 ? .warning : node.isScheduler ? .strong : .plain)
         }
         return table.text(styled: styled)
     }

@@ -13,6 +13,9 @@ public enum TimelineProblem: Hashable, Sendable {
     case noSuchProcessor(Int)
     /// Two environments have one processor at once.
     case twoRunning(Timeline.Span, Timeline.Span)
+    /// An environment has a processor that is busy in the kernel or a fragment, or the two are so at once; or the time
+    /// runs backwards.
+    case overheadOverlaps(Timeline.Overhead)
     /// Something happens after the end.
     case afterEnd(UInt64)
 }
@@ -48,9 +51,36 @@ extension Timeline {
                 problems.append(.twoRunning(one, next))
             }
         }
+        problems += overheadProblems()
         let moments =
             incidents.map(\.time) + decisions.map(\.time) + wakeups.map(\.time) + handOvers.map(\.time)
         problems += moments.filter { $0 > end }.map(TimelineProblem.afterEnd)
+        return problems
+    }
+
+    private func overheadProblems() -> [TimelineProblem] {
+        var problems: [TimelineProblem] = []
+        for overhead in overheads {
+            if overhead.start > overhead.end { problems.append(.overheadOverlaps(overhead)) }
+            if overhead.end > end { problems.append(.afterEnd(overhead.end)) }
+            if overhead.processor >= processors { problems.append(.noSuchProcessor(Int(overhead.processor))) }
+            let scheduler = overhead.scheduler.flatMap { nodes.indices.contains($0) ? nodes[$0] : nil }
+            if let index = overhead.scheduler, scheduler?.isScheduler != true {
+                problems.append(.noSuchNode(index))
+            }
+        }
+        for (overheads, stretches) in zip(overheadsByProcessor(), processorStretches()) {
+            for (one, next) in zip(overheads, overheads.dropFirst()) where next.start < one.end {
+                problems.append(.overheadOverlaps(next))
+            }
+            var rest = stretches[...]
+            for overhead in overheads {
+                while let stretch = rest.first, stretch.end <= overhead.start { rest.removeFirst() }
+                if let stretch = rest.first, stretch.start < overhead.end {
+                    problems.append(.overheadOverlaps(overhead))
+                }
+            }
+        }
         return problems
     }
 

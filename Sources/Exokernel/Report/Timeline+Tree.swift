@@ -103,6 +103,16 @@ extension Timeline {
         }
     }
 
+    /// For each processor the time that it spent on nobody's task, oldest first.
+    func overheadsByProcessor() -> [[Overhead]] {
+        var result: [[Overhead]] = Array(repeating: [], count: max(1, processors))
+        for overhead in overheads where overhead.start < overhead.end {
+            guard Int(overhead.processor) < result.count else { continue }
+            result[Int(overhead.processor)].append(overhead)
+        }
+        return result
+    }
+
     /// What a processor is called.
     func processorName(_ index: Int) -> String { processors == 1 ? "processor" : "processor \(index)" }
 }

@@ -109,6 +109,21 @@ public struct Timeline: Sendable {
         }
     }
 
+    /// Time that a processor spent in the kernel, or in a fragment.
+    public struct Overhead: Sendable, Hashable {
+        public var processor: UInt8
+        /// The scheduler whose fragment it was; nil: the kernel.
+        public var scheduler: Int?
+        public var start: UInt64
+        public var end: UInt64
+        public init(processor: UInt8 = 0, scheduler: Int?, start: UInt64, end: UInt64) {
+            self.processor = processor
+            self.scheduler = scheduler
+            self.start = start
+            self.end = end
+        }
+    }
+
     /// How many processors the machine has.
     public var processors = 1
     public var nodes: [Node] = []
@@ -116,6 +131,8 @@ public struct Timeline: Sendable {
     public var incidents: [Incident] = []
     public var decisions: [Decision] = []
     public var handOvers: [HandOver] = []
+    /// Of each processor oldest first. Empty when decisions cost nothing.
+    public var overheads: [Overhead] = []
     /// Moments at which an environment stopped waiting and became runnable.
     public var wakeups: [(time: UInt64, node: Int)] = []
     /// The length of the simulation.

@@ -37,10 +37,18 @@ public struct Scenario: Sendable, Hashable {
 
     /// What things take, in nanoseconds of simulated time.
     public struct Costs: Sendable, Hashable {
+        /// The longest that can be written: a second.
+        public static let limit: UInt64 = 1_000_000_000
         /// A backward jump, or a call of a procedure, of a program.
         public var jump: UInt64 = 1_000
         /// A system call, or a page fault.
         public var call: UInt64 = 1_000
+        /// A decision, in the kernel.
+        public var decision: UInt64 = 0
+        /// A backward jump or call in a scheduler's fragment: what counts against the budget.
+        public var fragment: UInt64 = 0
+        /// To go on with another environment than the last on the processor, in the kernel.
+        public var change: UInt64 = 0
         public init() {}
     }
 

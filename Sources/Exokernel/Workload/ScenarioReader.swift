@@ -93,7 +93,9 @@ final class ScenarioBuilder {
 
     private func machine(_ node: Node) -> Scenario.Machine {
         var machine = Scenario.Machine()
-        let keys = ["cpus", "tick", "quantum", "duration", "memory", "seed", "budget", "starvation", "costs"]
+        let keys = [
+            "cpus", "tick", "quantum", "duration", "memory", "seed", "budget", "starvation", "costs",
+        ]
         guard let parts = tree.mapping(node, "'machine'", keys: keys) else { return machine }
         let second: UInt64 = 1_000_000_000
         if let node = parts["cpus"] {
@@ -135,13 +137,15 @@ final class ScenarioBuilder {
 
     private func costs(_ node: Node) -> Scenario.Costs {
         var costs = Scenario.Costs()
-        guard let parts = tree.mapping(node, "'costs'", keys: ["jump", "call"]) else { return costs }
-        let second: UInt64 = 1_000_000_000
-        if let node = parts["jump"] {
-            costs.jump = tree.duration(node, "'jump'", atLeast: 1, atMost: second) ?? costs.jump
-        }
-        if let node = parts["call"] {
-            costs.call = tree.duration(node, "'call'", atLeast: 1, atMost: second) ?? costs.call
+        let fields: [(key: String, field: WritableKeyPath<Scenario.Costs, UInt64>, least: UInt64)] = [
+            ("jump", \.jump, 1), ("call", \.call, 1), ("decision", \.decision, 0),
+            ("fragment", \.fragment, 0), ("switch", \.change, 0),
+        ]
+        guard let parts = tree.mapping(node, "'costs'", keys: fields.map(\.key)) else { return costs }
+        for (key, field, least) in fields {
+            guard let node = parts[key] else { continue }
+            let cost = tree.duration(node, "'\(key)'", atLeast: least, atMost: Scenario.Costs.limit)
+            costs[keyPath: field] = cost ?? costs[keyPath: field]
         }
         return costs
     }
