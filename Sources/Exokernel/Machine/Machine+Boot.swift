@@ -28,6 +28,7 @@ extension Machine {
         let limit = ExposedState.environmentCapacity - 1
         guard size.total < limit else { throw .tooManyEnvironments(size.total + 1, limit: limit) }
         try attach(scenario.root, below: 0)
+        for id in programs.keys { grantCapabilities(to: id) }
         try downloadAll(scenario.root)
         for id in schedulers.values.sorted() { relink(id) }
         for (index, event) in scenario.events.enumerated() {

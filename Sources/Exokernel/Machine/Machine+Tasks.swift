@@ -5,6 +5,7 @@ extension Machine {
         guard !environments[id].hasEnded else { return }
         do throws(MachineError) {
             try begin(id)
+            grantCapabilities(to: id)
         } catch {
             report("cannot begin: \(error)", id)
             cancel(id)

@@ -158,6 +158,9 @@ public final class Machine {
                     decide(processor)
                     continueRunning(on: processor)
                 }
+                // Programs, which have waited until all that is due now was done.
+                continueRunning(on: processor)
+                if !isStopped, needsDecision(processor), giveUp(processor) { isSettled = false }
             }
         }
         guard !isStopped else { return }
@@ -177,6 +180,7 @@ public final class Machine {
             let running = processors[processor].running
             guard processors[processor].isAtWork, environments[running].burst == 0 else { return }
             continueTask(running)
+            if processors[processor].running == running { return }
         }
     }
 

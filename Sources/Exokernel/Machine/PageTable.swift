@@ -84,18 +84,28 @@ final class PageTable {
         return value & Bits.present == 0 ? nil : (Frame(value >> 12), value & Bits.writable != 0)
     }
 
+    /// The physical pages that are mapped, each as often as it is.
+    var mappedFrames: [Frame] {
+        tables.flatMap { table in
+            (0..<Self.entries).compactMap { slot in
+                let value = load(pages.address(table) + slot * 4)
+                return value & Bits.present == 0 ? nil : Frame(value >> 12)
+            }
+        }
+    }
+
+    /// The pages of the table besides the directory.
+    private var tables: [Frame] {
+        (0..<Self.entries - 1).compactMap { index in
+            let entry = load(pages.address(directory) + index * 4)
+            return entry & Bits.present == 0 ? nil : Frame(entry >> 12)
+        }
+    }
+
     /// Releases everything that is mapped, then the table itself, which must not be used again.
     func destroy() {
-        for index in 0..<Self.entries - 1 {
-            let entry = load(pages.address(directory) + index * 4)
-            guard entry & Bits.present != 0 else { continue }
-            let table = Frame(entry >> 12)
-            for slot in 0..<Self.entries {
-                let value = load(pages.address(table) + slot * 4)
-                if value & Bits.present != 0 { pages.release(Frame(value >> 12)) }
-            }
-            pages.release(table)
-        }
+        for frame in mappedFrames { pages.release(frame) }
+        for table in tables { pages.release(table) }
         pages.release(directory)
         space.flush()
     }

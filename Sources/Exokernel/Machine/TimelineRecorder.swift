@@ -88,6 +88,9 @@ struct TimelineRecorder {
         incidents.add(message, node: node, at: time, always: always, registers: registers)
     }
 
+    /// A program is over.
+    mutating func exit(_ node: Int, with value: UInt64) { timeline.nodes[node].exit = value }
+
     /// An environment that was to begin later never will.
     mutating func cancel(_ node: Int, at time: UInt64) {
         timeline.nodes[node].created = time

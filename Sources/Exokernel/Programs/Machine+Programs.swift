@@ -35,15 +35,11 @@ extension Machine {
             }
             regions.append(storage)
         }
-        var slots = [ownCapability(of: id)]
-        for grant in source.capabilities {
-            if let capability = capability(of: grant) { slots.append(capability) }
-        }
         do throws(InstallFailure) {
             let program = try Program(
                 code, regions: regions, memory: pages.memory, space: table.space, environment: id,
                 engine: engine,
-                slots: slots)
+                own: ownCapability(of: id))
             guard let program else { throw .compile(.outOfMemory) }
             programs[id] = program
         } catch {
@@ -85,6 +81,9 @@ extension Machine {
                     kill(id, "no room for upcall '\(upcall.entry.rawValue)'")
                     return
                 }
+            } else if (timeouts.next ?? .max) <= clock.now {
+                // What is due now may take the processor: until that is known nothing is done for the time after.
+                return
             } else {
                 resume(id, program)
             }
@@ -113,8 +112,7 @@ extension Machine {
         case .interrupted, .left: break
         }
         environments[id].burst = time
-        program.running[program.running.count - 1].event = event
-        program.running[program.running.count - 1].answer = 0
+        program.running[program.running.count - 1].stop(at: event)
     }
 
     private func handle(_ event: Activation.Event, of id: Int, _ program: Program) {
@@ -145,7 +143,10 @@ extension Machine {
             let failure = SchedulerFragment.Failure(abort, in: invocation.leftIn)
             return kill(id, "'\(over.entry.rawValue)': \(failure.message)", registers: failure.registers)
         }
-        if over.entry == .main { return endTask(id) }
+        if over.entry == .main {
+            if case .accept(let value) = invocation.exit { recorder.exit(environments[id].node, with: value) }
+            return endTask(id)
+        }
         if over.entry == .fault {
             if case .accept = invocation.exit { answer(1, to: program) } else { answer(0, to: program) }
         }
@@ -164,8 +165,9 @@ extension Machine {
     func isReadyToLoseProcessor(_ id: Int) -> Bool {
         guard let program = programs[id], !program.hasYielded else { return true }
         if program.revokedSince == nil { program.revokedSince = clock.ticks }
-        if program.isCritical || program.isIn(.epilogue) { return false }
+        if program.isCritical || program.isTold { return false }
         guard program.handles(.epilogue) else { return true }
+        program.isTold = true
         saveRegisters(id, program)
         // Without room for it the processor is taken as if there were none.
         return !program.push(.init(entry: .epilogue), burst: takeBurst(of: id))
@@ -174,7 +176,7 @@ extension Machine {
     /// Shows the interrupted registers in the environment's own page: `struct saved { valid: ul, line: ul, r: 32 × ul }`.
     private func saveRegisters(_ id: Int, _ program: Program) {
         guard let table = environments[id].pageTable, let activation = program.running.last?.activation,
-            case .interrupted? = program.running.last?.event,
+            program.running.last?.isInterrupted == true,
             let own = table.translation(of: EnvironmentTable.ownPage)
         else { return }
         let site = activation.interruptionSite

@@ -94,8 +94,15 @@ extension Machine {
         accessOfEnvironments[environment] ?? AccessList(owner: ownCapability(of: environment))
     }
 
-    /// What a scenario gives to a program.
-    func capability(of grant: Scenario.Grant) -> Capability? {
+    /// Gives a program what the scenario gives it, in slots from 1 on. *Requires* that every environment has its id.
+    func grantCapabilities(to id: Int) {
+        guard let program = programs[id], let source = tasks[id]?.cursor.task.program else { return }
+        for (index, grant) in source.capabilities.prefix(Program.slotCount - 1).enumerated() {
+            program.slots[index + 1] = capability(of: grant)
+        }
+    }
+
+    private func capability(of grant: Scenario.Grant) -> Capability? {
         switch grant.object {
         case .everything: return .root
         case .environment(let name):

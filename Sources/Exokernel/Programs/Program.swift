@@ -38,8 +38,22 @@ final class Program {
         var answer: UInt64 = 0
         /// Why it stopped, when the time that it took until then has not passed yet.
         var event: Activation.Event?
+        /// Whether it stopped for want of budget, and its registers are known.
+        private(set) var isInterrupted = false
         /// Nanoseconds that the one below still needs, while this one runs.
         var burstBelow: UInt64 = 0
+
+        init(activation: Activation, entry: Entry, burstBelow: UInt64) {
+            self.activation = activation
+            self.entry = entry
+            self.burstBelow = burstBelow
+        }
+
+        mutating func stop(at event: Activation.Event) {
+            self.event = event
+            answer = 0
+            if case .interrupted = event { isInterrupted = true } else { isInterrupted = false }
+        }
     }
 
     /// Upcalls of one program that may wait.
@@ -67,6 +81,9 @@ final class Program {
     var isCritical = false
     /// Since when the processor is to be taken from it.
     var revokedSince: UInt64?
+    /// Whether its epilogue has been called for that. Should it return without having yielded, the program goes on for
+    /// as long as it may.
+    var isTold = false
     /// Whether it gives the processor up.
     var hasYielded = false
     /// Whether it has lost the processor since it last ran.
@@ -79,13 +96,13 @@ final class Program {
     /// - Parameter own: the capability of its environment.
     init?(
         _ code: [Entry: VerifiedFragment], regions: [RegionStorage], memory: PhysicalMemory,
-        space: AddressSpace, environment: Int, engine: EngineKind, slots given: [Capability]
+        space: AddressSpace, environment: Int, engine: EngineKind, own: Capability
     ) throws(InstallFailure) {
         guard let stack = NativeStack(for: engine) else { return nil }
         self.stack = stack
         self.regions = regions
         slots = Array(repeating: nil, count: Self.slotCount)
-        for (index, capability) in given.prefix(Self.slotCount).enumerated() { slots[index] = capability }
+        slots[0] = own
         var fragments: [Entry: Fragment] = [:]
         for (entry, fragment) in code {
             let bindings = zip(regions, fragment.regions).map { storage, region in
@@ -146,6 +163,7 @@ final class Program {
     /// The slice is over, however it ended.
     func endSlice() {
         revokedSince = nil
+        isTold = false
         hasYielded = false
     }
 

@@ -30,7 +30,9 @@ public enum JSONReport {
         var places = Array(repeating: 0, count: statistics.nodes.count)
         for (place, index) in statistics.preorder.enumerated() { places[index] = place }
         let nodes = statistics.preorder.map { index in
-            node(statistics.nodes[index], parent: statistics.nodes[index].parent.map { places[$0] })
+            node(
+                statistics.nodes[index], parent: statistics.nodes[index].parent.map { places[$0] },
+                exit: timeline.nodes.indices.contains(index) ? timeline.nodes[index].exit : nil)
         }
         let incidents = timeline.incidents.map { incident in
             let node = incident.node.flatMap {
@@ -47,8 +49,8 @@ public enum JSONReport {
         return "{\n" + fields.map { "  \"\($0)\": \($1)" }.joined(separator: ",\n") + "\n}\n"
     }
 
-    private static func node(_ node: Statistics.Node, parent: Int?) -> String {
-        object([
+    private static func node(_ node: Statistics.Node, parent: Int?, exit: UInt64?) -> String {
+        var fields = [
             ("name", ReportFormat.json(node.name)),
             ("isScheduler", "\(node.isScheduler)"),
             ("parent", optional(parent)),
@@ -69,7 +71,9 @@ public enum JSONReport {
             ("defaultDecisions", "\(node.defaultDecisions)"),
             ("incidents", "\(node.incidents)"),
             ("wakeups", latencies(node.wakeups)),
-        ])
+        ]
+        if let exit { fields.append(("exit", "\(exit)")) }
+        return object(fields)
     }
 
     private static func latencies(_ latencies: Statistics.Latencies) -> String {

@@ -14,6 +14,8 @@ public struct Timeline: Sendable {
         /// When the environment came to be, and when it ended (nil: it has not).
         public var created: UInt64
         public var ended: UInt64?
+        /// With what its program ended; nil: it has no program, or that is not over, refused or was killed.
+        public var exit: UInt64?
         public init(
             name: String, parent: Int? = nil, isScheduler: Bool = false, entitlement: Double? = nil,
             created: UInt64 = 0, ended: UInt64? = nil
