@@ -39,8 +39,8 @@ public enum SystemCall: UInt32, CaseIterable, Sendable {
         case .unmap: ("sys_unmap", true, [.ul, .ul, .ul], "environment, its cap, address")
         case .protect:
             (
-                "sys_protect", true, [.ul, .ul],
-                "of an own mapping: address, rights; forgets that it was accessed and written"
+                "sys_protect", true, [.ul, .ul, .ul],
+                "of an own mapping: address, rights, and bits of the entry to clear (0x20 accessed, 0x40 written)"
             )
         case .setTimeout:
             ("sys_timeout", true, [.ul, .ul], "an upcall in so many nanoseconds, guarded by cap; its id")

@@ -12,7 +12,7 @@ import Testing
     }
     private static let turns = "round-robin.scode"
 
-    @Test(arguments: ["priority", "unix", "stride", "edf", "make", "pipeline", "fair-users"])
+    @Test(arguments: ["priority", "unix", "stride", "edf", "make", "pipeline", "load", "fair-users"])
     func runsWithoutIncidents(_ name: String) throws { #expect(try Self.run(name).busy > 0) }
 
     /// An interactive program beside two that compute: it runs at once, and they share the rest evenly.
@@ -60,6 +60,19 @@ import Testing
     @Test func pipelinesStayShort() throws {
         #expect(try Self.run("pipeline").node("shell.sort")?.turnaround != nil)
         #expect(try Self.run("pipeline", with: Self.turns).node("shell.sort")?.turnaround == nil)
+    }
+
+    /// Whoever faults or keeps too many pages gets less than who only computes.
+    @Test func burdensGiveWay() throws {
+        let load = try Self.run("load")
+        let turns = try Self.run("load", with: Self.turns)
+        for name in ["faulter", "queuer"] {
+            let (less, even) = (try #require(load.node(name)), try #require(turns.node(name)))
+            #expect(less.processorTime * 3 < even.processorTime * 2, "\(name)")
+        }
+        for name in ["steady-1", "steady-2"] {
+            #expect(try #require(load.node(name)?.processorTime) > 1500 * ms)
+        }
     }
 
     @Test func usersHaveHalvesWhateverTheirSchedulers() throws {

@@ -70,10 +70,10 @@ final class PageTable {
         space.flush()
     }
 
-    /// Forgets that a mapped page was accessed and written.
-    func clearUse(of page: Int) {
+    /// Clears bits in the entry of a mapped page.
+    func clear(_ bits: UInt32, of page: Int) {
         guard let entry = existingEntry(of: page) else { return }
-        store(load(entry) & ~(Bits.accessed | Bits.dirty), at: entry)
+        store(load(entry) & ~bits, at: entry)
         space.flush()
     }
 

@@ -74,16 +74,19 @@ extension Machine {
         table.unmap(page)
     }
 
-    /// `sys_protect address, rights`: less than it had, or as much; accessed and dirty bits are cleared.
+    /// `sys_protect address, rights, bits`: no more rights than it had; clears bits of accessed and dirty.
     func protect(_ operands: [UInt64], _ id: Int) throws(SystemCallError) {
         let page = try userPage(operands[0])
-        guard operands[1] == 1 || operands[1] == 3 else { throw .invalidArgument }
+        let bits = UInt32(truncatingIfNeeded: operands[2]) & (PageTable.Bits.accessed | PageTable.Bits.dirty)
+        guard operands[1] == 1 || operands[1] == 3, operands[2] == UInt64(bits) else {
+            throw .invalidArgument
+        }
         guard let table = environments[id].pageTable, let mapped = table.translation(of: page) else {
             throw .noSuchObject
         }
         guard operands[1] == 1 || mapped.writable else { throw .denied }
         table.protect(page, writable: operands[1] == 3)
-        table.clearUse(of: page)
+        table.clear(bits, of: page)
     }
 
     /// The virtual page of an address at which programs may map: not the own page, not the page table's window.
