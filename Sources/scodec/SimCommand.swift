@@ -27,6 +27,12 @@ struct Simulate: ParsableCommand {
     var policies: [String] = []
     @Option(help: "Write a trace for Perfetto (ui.perfetto.dev) or chrome://tracing.") var trace: String?
     @Option(help: "Write a Gantt chart as SVG.") var gantt: String?
+    @Option(help: "Write a chart of everybody's share of the processor over time as SVG.") var shares: String?
+    @Option(
+        help: ArgumentHelp(
+            "How long each window of --shares is, like 100ms; default: what gives about 50 of them.",
+            valueName: "time"))
+    var window: SimulatedTime?
     @Option(help: "The seed; default: the scenario's.") var seed: UInt64?
     @Option(help: "Which engine executes the fragments.") var engine = EngineKind.native
     @Flag(help: "Print the result as JSON.") var json = false
@@ -48,6 +54,9 @@ struct Simulate: ParsableCommand {
         }
         if compares, time == true {
             throw ValidationError("--time is for one simulation, not for a comparison.")
+        }
+        if window != nil, shares == nil {
+            throw ValidationError("--window is for --shares.")
         }
     }
 
@@ -82,6 +91,15 @@ struct Simulate: ParsableCommand {
             try Terminal.write([UInt8](GanttChart.svg(timeline, statistics, title: title).utf8), to: gantt)
             if gantt != "-" { Terminal.message("picture: \(gantt)") }
         }
+        try writeShares(Comparison([Comparison.Row(name: Self.name(path), timeline: timeline)]))
+    }
+
+    private func writeShares(_ comparison: Comparison) throws {
+        guard let shares else { return }
+        let title = comparison.rows.count == 1 ? comparison.rows[0].name : ""
+        let svg = SharesChart.svg(comparison, window: window?.nanoseconds, title: title)
+        try Terminal.write([UInt8](svg.utf8), to: shares)
+        if shares != "-" { Terminal.message("picture: \(shares)") }
     }
 
     /// One row a scenario, or one for each policy below each scenario.
@@ -108,6 +126,7 @@ struct Simulate: ParsableCommand {
             try Terminal.write([UInt8](ComparisonChart.svg(comparison).utf8), to: gantt)
             if gantt != "-" { Terminal.message("picture: \(gantt)") }
         }
+        try writeShares(comparison)
     }
 
     /// Runs to the end; says how far it is, on a terminal, when it takes longer than a second.
@@ -172,5 +191,15 @@ struct Simulate: ParsableCommand {
             throw error.issues.contains { if case .fileUnreadable = $0.problem { true } else { false } }
                 ? ExitCode.noInput : ExitCode.diagnostics
         }
+    }
+}
+
+/// A stretch of simulated time, as scenarios write it.
+struct SimulatedTime: ExpressibleByArgument {
+    let nanoseconds: UInt64
+
+    init?(argument: String) {
+        guard let nanoseconds = Quantity.duration(argument), nanoseconds > 0 else { return nil }
+        self.nanoseconds = nanoseconds
     }
 }

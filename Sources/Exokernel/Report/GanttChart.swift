@@ -54,10 +54,8 @@ public enum GanttChart {
         /// Per processor who had it.
         private let stretches: [[Timeline.Span]]
         private let overheads: [[Timeline.Overhead]]
-        private(set) var body: [String] = []
-        /// What stands behind the rows.
-        private var background: [String] = []
-        private(set) var y = Layout.top
+        private var canvas: ChartCanvas
+        private var y = Layout.top
         private let rowHeight: Double
         private let environmentColours: [String]
         private let entitlements: [Double?]
@@ -67,6 +65,7 @@ public enum GanttChart {
         init(_ timeline: Timeline, _ statistics: Statistics) {
             self.timeline = timeline
             self.statistics = statistics
+            canvas = ChartCanvas(length: timeline.end)
             let tree = Timeline.Tree(timeline.nodes)
             let groups = timeline.groups(tree)
             self.groups = groups
@@ -86,22 +85,8 @@ public enum GanttChart {
                 }
             }
             environmentColours = colours
-            entitlements = Self.ofTheWhole(timeline, tree)
+            entitlements = timeline.entitlementsOfTheWhole(tree)
             incidents = Self.incidentsByGroup(timeline, tree, groups)
-        }
-
-        /// What each node is entitled to of the machine's whole time.
-        private static func ofTheWhole(_ timeline: Timeline, _ tree: Timeline.Tree) -> [Double?] {
-            var result: [Double?] = Array(repeating: nil, count: timeline.nodes.count)
-            for index in tree.preorder {
-                let own = timeline.nodes[index].entitlement
-                guard let parent = tree.parent[index] else {
-                    result[index] = own ?? 1
-                    continue
-                }
-                if let own, let above = result[parent] { result[index] = own * above }
-            }
-            return result
         }
 
         /// Incidents under the place of the group in whose heading they are marked, -1 is the processor's row.
@@ -121,34 +106,31 @@ public enum GanttChart {
             return result
         }
 
-        func x(_ time: UInt64) -> Double {
-            guard timeline.end > 0 else { return Layout.left }
-            return Layout.left + min(1, Double(time) / Double(timeline.end)) * Layout.plotWidth
-        }
-
         // MARK: Rows
 
         mutating func addProcessor(_ index: Int) {
             if index > 0 { y += 2 }
-            text(timeline.processorName(index), x: Layout.left - 12, y: y + 13, "label strong", anchor: "end")
-            lane(y, Layout.processorHeight)
+            canvas.text(
+                timeline.processorName(index), x: Layout.left - 12, y: y + 13, "label strong", anchor: "end")
+            canvas.lane(y, Layout.processorHeight)
             var marks: [String: GanttMarks] = [:]
             for stretch in stretches[index] {
                 let colour = environmentColours[stretch.node]
                 marks[colour, default: GanttMarks(thinnest: thinnestMark)]
-                    .add(.running, from: x(stretch.start), to: x(stretch.end))
+                    .add(.running, from: canvas.x(stretch.start), to: canvas.x(stretch.end))
             }
             for overhead in overheads[index] {
                 marks[Colours.faintInk, default: GanttMarks(thinnest: thinnestMark)]
-                    .add(.running, from: x(overhead.start), to: x(overhead.end))
+                    .add(.running, from: canvas.x(overhead.start), to: canvas.x(overhead.end))
             }
             for (colour, marks) in marks.sorted(by: { $0.key < $1.key }) {
-                body += marks.finished().elements(y: y, height: Layout.processorHeight, colour: colour)
+                canvas.add(
+                    marks.finished().elements(y: y, height: Layout.processorHeight, colour: colour))
             }
-            if index == 0 { addIncidents(of: -1, y: y - 3) }
+            if index == 0 { canvas.incidents(incidents[-1] ?? [], of: timeline, y: y - 3) }
             let busy = statistics.processors[index].busy
             let share = timeline.end == 0 ? 0 : Double(busy) / Double(timeline.end)
-            addShare(
+            canvas.share(
                 share, entitlement: nil, colour: Colours.faintInk, y: y + Layout.processorHeight / 2, thick: 7
             )
             y += Layout.processorHeight
@@ -159,17 +141,15 @@ public enum GanttChart {
             let colour = groups.count == 1 ? Colours.faintInk : Colours.strong[place % Colours.strong.count]
             y += Layout.groupGap
             let middle = y + Layout.headingHeight / 2
-            body.append(
+            canvas.add(
                 "<rect x=\"\(px(Layout.margin))\" y=\"\(px(middle - 5))\" width=\"10\" height=\"10\" rx=\"2\" "
                     + "fill=\"\(colour)\"/>")
             let name = ReportFormat.shortened(group.name, to: Layout.labelLength)
-            text(name, x: Layout.margin + 17, y: middle + 4.5, "heading")
-            background.append(
-                "<line x1=\"\(px(Layout.margin))\" x2=\"\(px(Layout.width - Layout.margin))\" "
-                    + "y1=\"\(px(y))\" y2=\"\(px(y))\" stroke=\"\(Colours.grid)\"/>")
-            addIncidents(of: place, y: middle + 5)
+            canvas.text(name, x: Layout.margin + 17, y: middle + 4.5, "heading")
+            canvas.separator(y)
+            canvas.incidents(incidents[place] ?? [], of: timeline, y: middle + 5)
             let time = group.members.reduce(0.0) { $0 + statistics.nodes[$1].shareOfTotal }
-            addShare(
+            canvas.share(
                 time, entitlement: group.scheduler.flatMap { entitlements[$0] }.flatMap { $0 < 1 ? $0 : nil },
                 colour: colour, y: middle, thick: 9)
             y += Layout.headingHeight
@@ -179,20 +159,23 @@ public enum GanttChart {
         private mutating func addEnvironment(_ index: Int, of group: Timeline.Group) {
             let node = timeline.nodes[index]
             var marks = GanttMarks(thinnest: thinnestMark)
-            for span in spans[index] { marks.add(span.state, from: x(span.start), to: x(span.end)) }
-            body.append("<g><title>\(ReportFormat.xml(tooltip(index)))</title>")
-            lane(y + 1, rowHeight - 2)
-            body += marks.finished().elements(
-                y: y + 2, height: rowHeight - 4, colour: environmentColours[index])
-            body.append("</g>")
+            for span in spans[index] {
+                marks.add(span.state, from: canvas.x(span.start), to: canvas.x(span.end))
+            }
+            canvas.add("<g><title>\(ReportFormat.xml(tooltip(index)))</title>")
+            canvas.lane(y + 1, rowHeight - 2)
+            canvas.add(
+                marks.finished().elements(
+                    y: y + 2, height: rowHeight - 4, colour: environmentColours[index]))
+            canvas.add("</g>")
             var name = node.name
             if let parent = statistics.nodes[index].parent, parent != group.scheduler {
                 name = timeline.nodes[parent].name + " / " + name
             }
-            text(
+            canvas.text(
                 ReportFormat.shortened(name, to: Layout.labelLength), x: Layout.left - 12,
                 y: y + rowHeight / 2 + 4, "label", anchor: "end")
-            addShare(
+            canvas.share(
                 statistics.nodes[index].shareOfTotal,
                 entitlement: entitlements[index].flatMap { $0 < 1 ? $0 : nil },
                 colour: environmentColours[index], y: y + rowHeight / 2, thick: 4)
@@ -213,73 +196,23 @@ public enum GanttChart {
             return parts.joined(separator: ", ")
         }
 
-        private mutating func lane(_ y: Double, _ height: Double) {
-            background.append(
-                "<rect x=\"\(px(Layout.left))\" y=\"\(px(y))\" width=\"\(px(Layout.plotWidth))\" "
-                    + "height=\"\(px(height))\" fill=\"\(Colours.lane)\"/>")
+        // MARK: The whole
+
+        /// Grid lines behind the rows and times above and below them.
+        mutating func addAxis() {
+            canvas.axis(top: Layout.top, bottom: y + 4)
+            canvas.text("share of the processor", x: Layout.shareLeft, y: Layout.top - 14, "tick")
         }
 
-        /// A bar for a share of the whole, a mark at the entitlement, the number.
-        private mutating func addShare(
-            _ share: Double, entitlement: Double?, colour: String, y: Double, thick: Double
-        ) {
-            func bar(_ part: Double, _ fill: String) -> String {
-                "<rect x=\"\(px(Layout.shareLeft))\" y=\"\(px(y - thick / 2))\" "
-                    + "width=\"\(px(max(0, min(1, part)) * Layout.shareWidth))\" height=\"\(px(thick))\" "
-                    + "rx=\"\(px(thick / 4))\" fill=\"\(fill)\"/>"
-            }
-            body.append(bar(1, "#eef1f4"))
-            if share > 0 { body.append(bar(share, colour)) }
-            if let entitlement {
-                let place = Layout.shareLeft + max(0, min(1, entitlement)) * Layout.shareWidth
-                body.append(
-                    "<rect x=\"\(px(place - 0.75))\" y=\"\(px(y - thick / 2 - 2))\" width=\"1.5\" "
-                        + "height=\"\(px(thick + 4))\" fill=\"\(Colours.ink)\"/>")
-            }
-            let style = thick > 5 ? "number strong" : "number"
-            text(
-                ReportFormat.percent(share), x: Layout.width - Layout.margin, y: y + 4, style, anchor: "end")
-        }
-
-        /// Triangles; incidents that lie close together are one.
-        private mutating func addIncidents(of place: Int, y: Double) {
-            let near = 7.0
-            var last: Double?
-            for incident in (incidents[place] ?? []).sorted(by: { $0.time < $1.time }) {
-                let x = self.x(incident.time)
-                if let last, x - last < near { continue }
-                last = x
-                let scheduler = incident.node.flatMap {
-                    timeline.nodes.indices.contains($0) ? timeline.nodes[$0].name + ": " : nil
-                }
-                let message = "\(ReportFormat.time(incident.time)) \(scheduler ?? "")\(incident.message)"
-                body.append(
-                    "<path class=\"incident\" d=\"M\(px(x)) \(px(y))l-4.5 -8h9z\">"
-                        + "<title>\(ReportFormat.xml(message))</title></path>")
-            }
-        }
-
-        // MARK: Pieces
-
-        mutating func text(_ text: String, x: Double, y: Double, _ style: String, anchor: String = "start") {
-            body.append(
-                "<text x=\"\(px(x))\" y=\"\(px(y))\" class=\"\(style)\" text-anchor=\"\(anchor)\">"
-                    + "\(ReportFormat.xml(text))</text>")
-        }
-
-        mutating func addBackground(_ element: String) { background.append(element) }
-
-        /// The whole, once everything is in it.
+        /// The picture, once everything is in it.
         func document(title: String) -> String {
-            let height = y + 44
-            var frame = Frame(timeline, statistics, title: title)
-            frame.addLegend(withGroups: groups.count > 1)
-            let lines =
-                [Frame.opening(height: height)] + background + body + frame.elements + ["</svg>"]
-            return lines.joined(separator: "\n") + "\n"
+            var frame = Frame(title: title, subtitle: Frame.summary(timeline, statistics))
+            let hasEntitlements = timeline.nodes.contains { $0.entitlement != nil }
+            frame.addLegend(
+                Frame.states(colour: groups.count > 1 ? Colours.faintInk : Colours.strong[0])
+                    + (hasEntitlements ? [Frame.entitled] : [])
+                    + (timeline.incidents.isEmpty ? [] : [Frame.incident]))
+            return canvas.document(height: y + 44, frame)
         }
     }
 }
-
-/// A length for SVG, to a tenth of a pixel.
-func px(_ value: Double) -> String { ReportFormat.withoutTrailingZeros(ReportFormat.fixed(value, 1)) }

@@ -71,6 +71,20 @@ extension Timeline {
         return groups
     }
 
+    /// What each node is entitled to of the machine's whole time; nil where somebody above it, or it, states nothing.
+    func entitlementsOfTheWhole(_ tree: Tree) -> [Double?] {
+        var result: [Double?] = Array(repeating: nil, count: nodes.count)
+        for index in tree.preorder {
+            let own = nodes[index].entitlement
+            guard let parent = tree.parent[index] else {
+                result[index] = own ?? 1
+                continue
+            }
+            if let own, let above = result[parent] { result[index] = own * above }
+        }
+        return result
+    }
+
     /// The spans of each node, oldest first; those that name no node, or run backwards, are left out.
     func spansByNode() -> [[Span]] {
         var result: [[Span]] = Array(repeating: [], count: nodes.count)

@@ -1,5 +1,5 @@
 /// Numbers with a unit, as people write them: `250us`, `1.5ms`, `16MiB`.
-enum Quantity {
+public enum Quantity {
     /// `digits[.digits]` times `scale`, exactly; nil: not of that form, too large, or finer than 1.
     ///
     /// Underscores may separate digits.
@@ -44,8 +44,8 @@ enum Quantity {
         return overflow || carry ? nil : sum
     }
 
-    /// `250us`, `1.5 ms`, `2s`, `1min`, `0`; in nanoseconds.
-    static func duration(_ text: String) -> UInt64? {
+    /// `250us`, `1.5 ms`, `2s`, `1min`, `0`; in nanoseconds. nil: not of that form, or too long.
+    public static func duration(_ text: String) -> UInt64? {
         quantity(
             text,
             units: [
