@@ -183,8 +183,8 @@ import Testing
         ).run()
         // The client's quantum, which began at 0, is used up by both; other comes when the client ends.
         #expect(timeline.schedule == "x.client 0-1, x.server 1-2, x.client 2-3, x.other 3-9")
-        #expect(timeline.handOvers.map(\.time) == [1 * ms, 2 * ms])
-        #expect(timeline.handOvers.map { [$0.from, $0.to] } == [[2, 1], [1, 2]])
+        #expect(timeline.directedYields.map(\.time) == [1 * ms, 2 * ms])
+        #expect(timeline.directedYields.map { [$0.from, $0.to] } == [[2, 1], [1, 2]])
         #expect(timeline.decisions.map(\.time).filter { $0 == ms || $0 == 2 * ms } == [])
     }
 
@@ -210,7 +210,7 @@ import Testing
             ]
         ).run()
         #expect(timeline.schedule == "a 0-1, b 1-3, a 3-4")
-        #expect(timeline.handOvers.isEmpty && timeline.incidents.isEmpty)
+        #expect(timeline.directedYields.isEmpty && timeline.incidents.isEmpty)
         let nobody = try Scenario.with(nil, [.task("a", [.yieldTo("nobody"), .run(1 * ms)])]).run()
         #expect(nobody.messages == ["a: yields to 'nobody', which does not exist"])
         #expect(nobody.schedule == "a 0-1")

@@ -335,7 +335,7 @@ import Testing
         ).run()
         #expect(timeline.exit("p") == nil || timeline.exit("p") == 2)
         #expect(timeline.schedule.hasPrefix("p 0-0.001, first 0.001-2.001"))
-        #expect(timeline.handOvers.count == 1)
+        #expect(timeline.directedYields.count == 1)
     }
 
     /// Revoking and granting need a capability for it.
@@ -358,7 +358,7 @@ import Testing
             nil, [.program("p", code, capabilities: [grant]), .task("other", [.run(2 * ms)])]
         ).run()
         #expect(timeline.exit("p") == 100)
-        #expect(timeline.handOvers.count == 1)
+        #expect(timeline.directedYields.count == 1)
     }
 
     @Test func theQuantumIsSetByWhoeverMay() throws {

@@ -169,6 +169,8 @@ extension Timeline {
         return false
     }
 
+    var directedYields: [HandOver] { handOvers.filter { $0.kind == .directed } }
+
     var messages: [String] {
         incidents.map { ($0.node.map { "\(nodes[$0].name): " } ?? "") + $0.message }
     }

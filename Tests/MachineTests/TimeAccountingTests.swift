@@ -94,7 +94,7 @@ import Testing
         ).run()
         // a's quantum, which began at 2, is over at 6; then a is chosen again.
         #expect(timeline.schedule == "a 2-3, b 4-6, a 8-10")
-        #expect(timeline.handOvers.map(\.time) == [3 * ms])
+        #expect(timeline.directedYields.map(\.time) == [3 * ms])
     }
 
     // MARK: Adding up

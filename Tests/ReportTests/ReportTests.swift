@@ -112,45 +112,6 @@ import Testing
         #expect(nodes[1]["shareOfSiblings"] as? Double == 0.888889)
     }
 
-    // MARK: Trace
-
-    private func events(_ timeline: Timeline) throws -> [[String: Any]] {
-        let data = Data(ChromeTrace.text(timeline).utf8)
-        let value = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
-        return try #require(value["traceEvents"] as? [[String: Any]])
-    }
-
-    @Test func traceOfTheSmallTimeline() throws {
-        let events = try events(Timelines.small)
-        func named(_ kind: String) -> [String] {
-            events.filter { $0["name"] as? String == kind }
-                .compactMap { ($0["args"] as? [String: Any])?["name"] as? String }
-        }
-        #expect(named("process_name") == ["machine", "alice", "bob"])
-        #expect(named("thread_name") == ["processor", "a", "b", "c"])
-        let processor = events.filter { $0["ph"] as? String == "X" && $0["pid"] as? Int == 1 }
-        #expect(processor.map { $0["name"] as? String } == ["a", "b", "a", "c"])
-        #expect(processor.map { $0["ts"] as? Double } == [0, 0.02, 0.06, 0.09])
-        #expect(processor.map { $0["dur"] as? Double } == [0.02, 0.03, 0.03, 0.01])
-        let incident = try #require(events.first { $0["ph"] as? String == "I" })
-        #expect(incident["name"] as? String == "refused by everyone")
-        #expect(incident["pid"] as? Int == 3)
-        let counters = events.filter { $0["ph"] as? String == "C" && $0["name"] as? String == "runnable" }
-        #expect(counters.map { ($0["args"] as? [String: Any])?["value"] as? Int } == [1, 1, 0, 1, 1, 0])
-    }
-
-    @Test func slicesOfATrackDoNotOverlap() throws {
-        for (name, timeline) in Self.all {
-            var end: [[Int]: Double] = [:]
-            for event in try events(timeline) where event["ph"] as? String == "X" {
-                let track = [event["pid"] as? Int ?? -1, event["tid"] as? Int ?? -1]
-                let start = try #require(event["ts"] as? Double)
-                #expect(start >= (end[track] ?? 0) - 0.0001, "\(name)")
-                end[track] = start + (event["dur"] as? Double ?? 0)
-            }
-        }
-    }
-
     // MARK: Chart
 
     @Test func chartIsWellFormed() {

@@ -38,6 +38,9 @@ enum Timelines {
             .init(time: 60, chosen: 3, byDefault: false, budgetUsed: 2),
             .init(time: 90, chosen: 5, byDefault: false, budgetUsed: 2),
         ]
+        timeline.handOvers = [
+            .init(time: 20, from: 3, to: 4, kind: .revoked), .init(time: 90, from: 3, to: 5, kind: .yielded),
+        ]
         timeline.incidents = [.init(time: 50, node: 2, message: "refused by everyone")]
         return timeline
     }
@@ -73,6 +76,11 @@ enum Timelines {
         ]
         timeline.wakeups += [(time: .max, node: 5), (time: 0, node: -5)]
         timeline.decisions.append(.init(time: .max, chosen: 1000, byDefault: false, budgetUsed: .max))
+        timeline.handOvers += [
+            .init(time: .max, from: 3, to: 5, kind: .revoked),
+            .init(time: 0, from: -1, to: 99, kind: .revoked),
+            .init(time: 0, from: 0, to: 1, kind: .released), .init(time: 20, from: 3, to: 3, kind: .revoked),
+        ]
         timeline.incidents.append(.init(time: .max, node: -1, message: ""))
         return timeline
     }
@@ -110,6 +118,7 @@ enum Timelines {
             state[index] = (next, time, until)
         }
         var time: UInt64 = 0
+        var last: Int?
         while time < length {
             for index in environments where timeline.nodes[index].created <= time {
                 if let now = state[index], now.until <= time {
@@ -128,6 +137,10 @@ enum Timelines {
             let slice = UInt64.random(in: quantum / 4...quantum, using: &random)
             let stop = min(length, time + slice)
             timeline.decisions.append(.init(time: time, chosen: next, byDefault: next == nil, budgetUsed: 9))
+            if let last, let next, last != next {
+                timeline.handOvers.append(.init(time: time, from: last, to: next, kind: .revoked))
+            }
+            last = next
             if let next {
                 change(next, to: .running, at: time)
                 used[next] += Double(stop - time)

@@ -49,11 +49,8 @@ extension Machine {
             environments[to].isWaiting, environments.isBelow(from, tree.root),
             environments.isBelow(to, tree.root)
         else { return false }
+        recorder.announce(.directed, by: environments[from].node)
         exchange(processor, for: to, beginsQuantum: false)
-        recorder.handOver(
-            Timeline.HandOver(
-                time: clock.now, processor: UInt8(processor), from: environments[from].node,
-                to: environments[to].node))
         return true
     }
 

@@ -146,11 +146,17 @@ extension Machine {
         if let processor = environments[id].processor { processors[processor].isRevoked = true }
     }
 
+    /// An environment gives its processor back, though it could go on.
+    func giveBackProcessor(_ id: Int) {
+        recorder.announce(.yielded, by: environments[id].node)
+        revokeProcessor(of: id)
+    }
+
     /// Hands the processor over; to the schedulers, if the other one cannot have it.
     private func yield(_ id: Int, of application: Int, to name: String) {
         let other = environment(named: name, seenFrom: application)
         if other == nil { report("yields to '\(name)', which does not exist", id) }
-        if other.map({ directedYield(from: id, to: $0) }) != true { revokeProcessor(of: id) }
+        if other.map({ directedYield(from: id, to: $0) }) != true { giveBackProcessor(id) }
     }
 
     /// A task of the application, or else any environment of that name.
@@ -170,7 +176,7 @@ extension Machine {
             // What is done from now on is to be done before the next period ends.
             environments.setDeadline(id, end.adding(period))
             if end > clock.now { sleep(id, until: end) }
-        case .yield: revokeProcessor(of: id)
+        case .yield: giveBackProcessor(id)
         case .yieldTo(let name): yield(id, of: application, to: name)
         case .lock(let name): apply(applications[application].synchronisation.lock(name, by: id), to: id)
         case .unlock(let name): apply(applications[application].synchronisation.unlock(name, by: id), to: id)

@@ -1,9 +1,14 @@
-/// Writes the timeline: turns changes of state into gapless spans, and counts repeated incidents.
+/// Writes the timeline: turns changes of state into gapless spans, sees who hands the processor to whom, and counts
+/// repeated incidents.
 struct TimelineRecorder {
     private(set) var timeline = Timeline()
     /// Per node: the state that it is in, since when, and the span that it continues.
     private var open: [OpenSpan?] = []
     private var incidents = IncidentLog()
+    /// Per processor who had it last, until when, and how it lost it; nil once nobody has had it for a while.
+    private var stopped: [(node: Int, time: UInt64, kind: Timeline.HandOver.Kind)?]
+    /// How those who run give their processor away, when the state that they are in afterwards does not tell.
+    private var announced: [Int: Timeline.HandOver.Kind] = [:]
 
     private struct OpenSpan {
         var state: Timeline.State
@@ -18,6 +23,7 @@ struct TimelineRecorder {
     init(tick: UInt64, processors: Int) {
         timeline.tick = tick
         timeline.processors = processors
+        stopped = Array(repeating: nil, count: processors)
     }
 
     mutating func add(_ node: Timeline.Node) {
@@ -37,6 +43,8 @@ struct TimelineRecorder {
         _ node: Int, to state: Timeline.State, at time: UInt64, on processor: UInt8 = 0
     ) {
         guard var span = open[node], span.state != state else { return }
+        if span.state == .running { stop(node, on: span.processor, canGoOn: state == .runnable, at: time) }
+        if state == .running { start(node, on: processor, at: time) }
         if time > span.start { span.last = close(span, node, at: time) }
         span.state = state
         span.processor = processor
@@ -50,9 +58,29 @@ struct TimelineRecorder {
     /// An environment ends.
     mutating func end(_ node: Int, at time: UInt64) {
         guard let span = open[node] else { return }
+        if span.state == .running { stop(node, on: span.processor, canGoOn: false, at: time) }
         if time > span.start { _ = close(span, node, at: time) }
         open[node] = nil
         timeline.nodes[node].ended = time
+    }
+
+    // MARK: Hand-overs
+
+    /// Whoever runs is about to give its processor away in that way.
+    mutating func announce(_ kind: Timeline.HandOver.Kind, by node: Int) { announced[node] = kind }
+
+    private mutating func stop(_ node: Int, on processor: UInt8, canGoOn: Bool, at time: UInt64) {
+        let kind = announced.removeValue(forKey: node)
+        stopped[Int(processor)] = (node, time, canGoOn ? kind ?? .revoked : .released)
+    }
+
+    private mutating func start(_ node: Int, on processor: UInt8, at time: UInt64) {
+        if let last = stopped[Int(processor)], last.time == time, last.node != node {
+            timeline.handOvers.append(
+                Timeline.HandOver(
+                    time: time, processor: processor, from: last.node, to: node, kind: last.kind))
+        }
+        stopped[Int(processor)] = nil
     }
 
     private mutating func close(_ span: OpenSpan, _ node: Int, at time: UInt64) -> Int {
@@ -80,8 +108,15 @@ struct TimelineRecorder {
         }
     }
 
-    mutating func handOver(_ handOver: Timeline.HandOver) { timeline.handOvers.append(handOver) }
-    mutating func decision(_ decision: Timeline.Decision) { timeline.decisions.append(decision) }
+    mutating func decision(_ decision: Timeline.Decision) {
+        timeline.decisions.append(decision)
+        if let chosen = decision.chosen {
+            // Who has been chosen again has given nothing away.
+            announced[chosen] = nil
+        } else {
+            stopped[Int(decision.processor)] = nil
+        }
+    }
     mutating func incident(
         _ message: String, node: Int?, at time: UInt64, always: Bool, registers: String? = nil
     ) {
@@ -90,6 +125,9 @@ struct TimelineRecorder {
 
     /// A program is over.
     mutating func exit(_ node: Int, with value: UInt64) { timeline.nodes[node].exit = value }
+
+    /// Incidents so far, the same ones counted once.
+    var incidentCount: Int { incidents.count }
 
     /// An environment that was to begin later never will.
     mutating func cancel(_ node: Int, at time: UInt64) {
@@ -146,6 +184,8 @@ struct IncidentLog {
         order.append(
             (Timeline.Incident(time: time, node: node, message: key.message, registers: registers), 1))
     }
+
+    var count: Int { order.count }
 
     /// In the order of their first occurrence; the message says how often it was.
     var entries: [Timeline.Incident] {

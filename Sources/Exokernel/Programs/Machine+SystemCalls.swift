@@ -27,7 +27,7 @@ extension Machine {
         case .time: return clock.now
         case .yield:
             program.hasYielded = true
-            revokeProcessor(of: id)
+            if program.revokedSince == nil { giveBackProcessor(id) } else { revokeProcessor(of: id) }
         case .yieldTo: try handOver(from: id, to: environment(operands[0]))
         case .sleep: return sleepProgram(id, program, operands[0])
         case .wait: return try wait(id, program)

@@ -15,7 +15,7 @@ public enum JSONReport {
             ("defaultDecisions", "\(statistics.defaultDecisions)"),
             ("idleDecisions", "\(statistics.idleDecisions)"),
             ("budgetUsed", "\(statistics.budgetUsed)"),
-            ("directedYields", "\(statistics.handOvers)"),
+            ("directedYields", "\(statistics.directedYields)"),
             ("wakeups", latencies(statistics.wakeups)),
         ]
         let processors = statistics.processors.map {

@@ -90,7 +90,7 @@ public struct Statistics: Sendable, Hashable {
     /// The same of each processor.
     public var processors: [Processor]
     /// Directed yields.
-    public var handOvers: Int
+    public var directedYields: Int
     public var switches: Int
     public var preemptions: Int
     public var decisions: Int
@@ -124,7 +124,7 @@ public struct Statistics: Sendable, Hashable {
         kernel = processors.reduce(into: 0) { $0.add($1.kernel) }
         fragments = processors.reduce(into: 0) { $0.add($1.fragments) }
         idle = processors.reduce(into: 0) { $0.add($1.idle) }
-        handOvers = timeline.handOvers.count
+        directedYields = timeline.handOvers.count { $0.kind == .directed }
         switches = nodes.reduce(0) { $0 + ($1.isScheduler ? 0 : $1.switches) }
         preemptions = nodes.reduce(0) { $0 + ($1.isScheduler ? 0 : $1.preemptions) }
         decisions = timeline.decisions.count

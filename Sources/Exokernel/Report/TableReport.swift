@@ -36,8 +36,8 @@ public enum TableReport {
             + "\(statistics.idleDecisions) idle), \(ReportFormat.count(statistics.switches, "switch", "switches")), "
             + "\(ReportFormat.count(statistics.preemptions, "preemption")), "
             + ReportFormat.count(statistics.incidents, "incident")
-        if statistics.handOvers > 0 {
-            second += ", \(ReportFormat.count(statistics.handOvers, "directed yield"))"
+        if statistics.directedYields > 0 {
+            second += ", \(ReportFormat.count(statistics.directedYields, "directed yield"))"
         }
         if statistics.processors.count > 1 {
             for (index, processor) in statistics.processors.enumerated() {

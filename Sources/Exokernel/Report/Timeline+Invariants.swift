@@ -53,7 +53,7 @@ extension Timeline {
         }
         problems += overheadProblems()
         let moments =
-            incidents.map(\.time) + decisions.map(\.time) + wakeups.map(\.time) + handOvers.map(\.time)
+            incidents.map(\.time) + decisions.map(\.time) + wakeups.map(\.time) + handOvers.map(\.arrival)
         problems += moments.filter { $0 > end }.map(TimelineProblem.afterEnd)
         return problems
     }

@@ -97,17 +97,36 @@ public struct Timeline: Sendable {
         }
     }
 
-    /// A directed yield: one environment gave its processor to another, and no scheduler was asked.
+    /// A processor passes from one environment to another, and is not idle in between. Either may have it for no time.
     public struct HandOver: Sendable, Hashable {
+        /// How the first one lost it.
+        public enum Kind: String, Sendable, CaseIterable {
+            /// The kernel took it: a quantum was over, or a scheduler asked for a decision.
+            case revoked
+            /// It gave the processor back, though it could have gone on.
+            case yielded
+            /// A directed yield: it gave the processor to the other one, and no scheduler was asked.
+            case directed
+            /// It began to sleep or to wait, or ended.
+            case released
+        }
+        /// When the first one stops.
         public var time: UInt64
+        /// When the other one goes to work: later, if the kernel and fragments take some time in between.
+        public var arrival: UInt64
         public var processor: UInt8
         public var from: Int
         public var to: Int
-        public init(time: UInt64, processor: UInt8 = 0, from: Int, to: Int) {
+        public var kind: Kind
+        public init(
+            time: UInt64, arrival: UInt64? = nil, processor: UInt8 = 0, from: Int, to: Int, kind: Kind
+        ) {
             self.time = time
+            self.arrival = arrival ?? time
             self.processor = processor
             self.from = from
             self.to = to
+            self.kind = kind
         }
     }
 
