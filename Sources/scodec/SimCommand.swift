@@ -14,10 +14,15 @@ struct Simulate: ParsableCommand {
             With --compare, or with --policy, one table for several simulations, one row each:
               scodec sim --compare monday.yaml tuesday.yaml
               scodec sim work.yaml --policy round-robin.scode --policy stride.scode --gantt policies.svg
+
+            With --watch the tree is shown while it runs: in place on a terminal, else as ten snapshots.
+
+            A trace says what it was made from. --replay makes it again and compares, byte for byte:
+              scodec sim work.yaml --trace trace.json && scodec sim --replay trace.json --engine interpreter
             """)
 
     @Argument(help: "A scenario in YAML; '-' is standard input. Several with --compare.")
-    var scenarios: [String]
+    var scenarios: [String] = []
     @Flag(help: "Run all scenarios, and print one table with a row for each.") var compare = false
     @Option(
         name: .customLong("policy"), parsing: .singleValue,
@@ -33,6 +38,17 @@ struct Simulate: ParsableCommand {
             "How long each window of --shares is, like 100ms; default: what gives about 50 of them.",
             valueName: "time"))
     var window: SimulatedTime?
+    @Flag(help: "Show who has the processor while the simulation runs.") var watch = false
+    @Option(
+        help: ArgumentHelp(
+            "How much simulated time passes in a second of --watch, like 500ms, or 'max'; default: a tenth of all.",
+            valueName: "time"))
+    var speed: WatchSpeed?
+    @Option(
+        help: ArgumentHelp(
+            "Run again what a trace was made from, and say whether the same trace comes of it.",
+            valueName: "trace"))
+    var replay: String?
     @Option(help: "The seed; default: the scenario's.") var seed: UInt64?
     @Option(help: "Which engine executes the fragments.") var engine = EngineKind.native
     @Flag(help: "Print the result as JSON.") var json = false
@@ -46,6 +62,20 @@ struct Simulate: ParsableCommand {
     private var compares: Bool { compare || !policies.isEmpty }
 
     func validate() throws {
+        if replay != nil {
+            let others = [trace, gantt, shares].contains { $0 != nil }
+            guard scenarios.isEmpty, !compares, !others, !watch, !json, seed == nil, time == nil else {
+                throw ValidationError("--replay takes everything but --engine from the trace.")
+            }
+        } else if scenarios.isEmpty {
+            throw ValidationError("Missing expected argument '<scenarios> ...'")
+        }
+        if compares, watch {
+            throw ValidationError("--watch is for one simulation, not for a comparison.")
+        }
+        if speed != nil, !watch {
+            throw ValidationError("--speed is for --watch.")
+        }
         if scenarios.count > 1, !compare {
             throw ValidationError("Several scenarios are for --compare.")
         }
@@ -61,11 +91,14 @@ struct Simulate: ParsableCommand {
     }
 
     func run() throws {
+        if let replay { return try Replay(path: replay, engine: engine).run() }
         if compares { return try runComparison() }
         guard let path = scenarios.first else { return }
-        let machine = try machine(read(path), path)
+        let loader = ScenarioLoader(engine: engine, seed: seed)
+        let machine = try loader.machine(loader.read(path), path)
         let measures = time ?? !json
         machine.measuresInvocations = measures
+        if watch { Watch(machine: machine, title: Self.name(path), speed: speed).run() }
         var timeline = Self.run(machine)
         if measures {
             let (seconds, attoseconds) = machine.invocationTime.components
@@ -83,37 +116,41 @@ struct Simulate: ParsableCommand {
                 "\(machine.invocations) chains of fragments, \(total / UInt64(machine.invocations)) ns each")
         }
         if let trace {
-            try Terminal.write([UInt8](ChromeTrace.text(timeline).utf8), to: trace)
+            let origin = TraceOrigin(seed: machine.scenario.machine.seed, inputs: loader.inputs)
+            try Terminal.write([UInt8](ChromeTrace.text(timeline, origin: origin).utf8), to: trace)
             if trace != "-" { Terminal.message("trace: \(trace) (open it at https://ui.perfetto.dev)") }
         }
-        if let gantt {
-            let title = Self.name(path)
-            try Terminal.write([UInt8](GanttChart.svg(timeline, statistics, title: title).utf8), to: gantt)
-            if gantt != "-" { Terminal.message("picture: \(gantt)") }
-        }
-        try writeShares(Comparison([Comparison.Row(name: Self.name(path), timeline: timeline)]))
+        let name = Self.name(path)
+        try writePicture(GanttChart.svg(timeline, statistics, title: name), to: gantt)
+        try writeShares(Comparison([Comparison.Row(name: name, timeline: timeline)]))
+    }
+
+    private func writePicture(_ svg: @autoclosure () -> String, to path: String?) throws {
+        guard let path else { return }
+        try Terminal.write([UInt8](svg().utf8), to: path)
+        if path != "-" { Terminal.message("picture: \(path)") }
     }
 
     private func writeShares(_ comparison: Comparison) throws {
-        guard let shares else { return }
         let title = comparison.rows.count == 1 ? comparison.rows[0].name : ""
-        let svg = SharesChart.svg(comparison, window: window?.nanoseconds, title: title)
-        try Terminal.write([UInt8](svg.utf8), to: shares)
-        if shares != "-" { Terminal.message("picture: \(shares)") }
+        try writePicture(
+            SharesChart.svg(comparison, window: window?.nanoseconds, title: title), to: shares)
     }
 
     /// One row a scenario, or one for each policy below each scenario.
     private func runComparison() throws {
+        let loader = ScenarioLoader(engine: engine, seed: seed)
         var rows: [Comparison.Row] = []
         func add(_ scenario: Scenario, _ name: String, _ path: String) throws {
-            rows.append(Comparison.Row(name: name, timeline: Self.run(try machine(scenario, path))))
+            rows.append(Comparison.Row(name: name, timeline: Self.run(try loader.machine(scenario, path))))
         }
         for path in scenarios {
-            let scenario = try read(path)
+            let scenario = try loader.read(path)
             try add(scenario, Self.name(path), path)
             for policy in policies {
                 var other = scenario
-                other.root.source = Scenario.FragmentSource(path: policy, text: try policyText(policy))
+                other.root.source = Scenario.FragmentSource(
+                    path: policy, text: try ScenarioLoader.policyText(policy))
                 other.root.data = []
                 let name =
                     scenarios.count > 1 ? "\(Self.name(path)), \(Self.name(policy))" : Self.name(policy)
@@ -122,15 +159,12 @@ struct Simulate: ParsableCommand {
         }
         let comparison = Comparison(rows)
         Terminal.write(json ? comparison.json : comparison.text(styled: Terminal.usesColour(1)))
-        if let gantt {
-            try Terminal.write([UInt8](ComparisonChart.svg(comparison).utf8), to: gantt)
-            if gantt != "-" { Terminal.message("picture: \(gantt)") }
-        }
+        try writePicture(ComparisonChart.svg(comparison), to: gantt)
         try writeShares(comparison)
     }
 
     /// Runs to the end; says how far it is, on a terminal, when it takes longer than a second.
-    private static func run(_ machine: Machine) -> Timeline {
+    static func run(_ machine: Machine) -> Timeline {
         guard isatty(2) == 1 else { return machine.run() }
         let start = ContinuousClock.now
         let duration = machine.scenario.machine.duration
@@ -145,52 +179,8 @@ struct Simulate: ParsableCommand {
         return machine.run()
     }
 
-    private static func name(_ path: String) -> String {
+    static func name(_ path: String) -> String {
         path.split(separator: "/").last.map(String.init) ?? path
-    }
-
-    private func machine(_ scenario: Scenario, _ path: String) throws -> Machine {
-        var scenario = scenario
-        if let seed { scenario.machine.seed = seed }
-        do { return try Machine(scenario: scenario, engine: engine) } catch {
-            if case .fragment(let file, let diagnostics) = error {
-                // As `check` would: every mistake, with its line.
-                let source = scenario.source(path: file).map { SourceText($0) }
-                let renderer = DiagnosticRenderer(
-                    source: source, fileName: file, usesColour: Terminal.usesColour(2))
-                Terminal.message(renderer.render(diagnostics))
-            } else {
-                Terminal.message("\(path): error: \(error)")
-            }
-            throw ExitCode.diagnostics
-        }
-    }
-
-    private static func text(_ path: String) throws -> String {
-        guard let text = String(validating: try Terminal.contents(path), as: UTF8.self) else {
-            throw Terminal.Unreadable(description: "it is not UTF-8 text")
-        }
-        return text
-    }
-
-    private func policyText(_ path: String) throws -> String {
-        do { return try Self.text(path) } catch {
-            Terminal.message("scodec: cannot read '\(path)': \(error)")
-            throw ExitCode.noInput
-        }
-    }
-
-    private func read(_ path: String) throws -> Scenario {
-        do {
-            let (scenario, warnings) = try ScenarioReader.read(path: path) { try Self.text($0) }
-            for warning in warnings { Terminal.message("warning: \(warning)") }
-            return scenario
-        } catch {
-            Terminal.message("\(error)")
-            // What cannot be read is input that is missing.
-            throw error.issues.contains { if case .fileUnreadable = $0.problem { true } else { false } }
-                ? ExitCode.noInput : ExitCode.diagnostics
-        }
     }
 }
 
