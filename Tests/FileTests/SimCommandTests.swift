@@ -93,6 +93,20 @@ import Testing
         #expect(two.filter { $0.contains("windows of 200 ms") }.count == 2 && two.last == "//= 0")
     }
 
+    /// What the pages about schedulers show is what is printed.
+    @Test(arguments: ["chaos", "edf", "fair-users", "make", "pipeline", "priority", "stride", "unix"])
+    func pagesShowWhatIsPrinted(_ name: String) throws {
+        let page = FileTests.root.appendingPathComponent("scode-examples/schedulers/\(name).md")
+        let blocks = try String(contentsOf: page, encoding: .utf8).components(
+            separatedBy: "```console\n$ scodec ")
+        #expect(blocks.count > 1)
+        for block in blocks.dropFirst() {
+            let lines = (block.components(separatedBy: "\n```").first ?? "").components(separatedBy: "\n")
+            let printed = try FileTests.run(lines[0].components(separatedBy: " "))
+            #expect(printed == lines.dropFirst().map { "//> \($0)" } + ["//= 0"])
+        }
+    }
+
     /// No terminal: ten snapshots and the report, which is what it is without them.
     @Test func watchingInPrint() throws {
         let report = try FileTests.run(["sim", Self.example, "--no-time"])

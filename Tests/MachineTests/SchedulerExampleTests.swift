@@ -80,6 +80,35 @@ import Testing
         let shares = users.nodes.filter { $0.isScheduler && $0.depth == 1 }.compactMap(\.shareOfSiblings)
         #expect(shares.count == 2 && shares.allSatisfy { $0 > 0.49 && $0 < 0.51 })
     }
+
+    /// Two who behave beside five who do not: they have what they are entitled to, and what a sixth does not want.
+    @Test func whoBehavesIsNotHarmed() throws {
+        let timeline = try Examples.scenario("schedulers/chaos").run()
+        let users = Statistics(timeline)
+        // 20 and 10 of the 80% that are wanted, to within a quantum.
+        let expected: [String: UInt64] = [
+            "alice": 2500, "bob": 2500, "aborts": 1250, "loops": 1250, "steals": 1250, "nags": 1250,
+        ]
+        for (name, milliseconds) in expected {
+            let time = try #require(users.node(name)).processorTime / ms
+            #expect(time + 4 >= milliseconds && time <= milliseconds + 4, "\(name): \(time) ms")
+        }
+        #expect(users.node("refuses")?.processorTime == 0)
+        // Each decides as if it were alone: Bob's 3:1, and the editor once in a turn.
+        let (model, index) = (try #require(users.node("model")), try #require(users.node("index")))
+        #expect(model.processorTime / ms + 16 >= index.processorTime / ms * 3)
+        #expect(model.processorTime / ms <= index.processorTime / ms * 3 + 16)
+        #expect(try #require(users.node("editor")).wakeups.maximum <= 20 * ms)
+        // Three failures each, then the fragment goes; nobody else is blamed.
+        for name in ["aborts", "loops", "steals"] {
+            let messages = timeline.messages.filter { $0.hasPrefix("\(name): ") }
+            try #require(messages.count == 2)
+            #expect(
+                messages[0].hasSuffix(" × 3") && messages[1].contains("detached after 3 failures"),
+                "\(messages)")
+        }
+        #expect(timeline.incidents.count == 6)
+    }
 }
 
 extension Statistics {
