@@ -114,6 +114,12 @@ import Testing
         #expect(lines.filter { $0.hasPrefix("//> fair-users.yaml  ") }.count == 10)
         #expect(lines.contains { $0.hasPrefix("//> fair-users.yaml  10 s of 10 s, 100.0%") })
         #expect(Array(lines.suffix(report.count)) == report)
+        // The guide shows one of them.
+        let guide = try String(
+            contentsOf: FileTests.root.appendingPathComponent("docs/scheduling.md"), encoding: .utf8)
+        let shown = guide.components(separatedBy: "--watch\n…\n").last?.components(separatedBy: "\n…").first
+        let all = lines.map { $0.dropFirst(4) }.joined(separator: "\n")
+        #expect(shown.map { $0.hasPrefix("fair-users.yaml  6 s") && all.contains($0) } == true)
         #expect(!lines.contains { $0.contains("\u{1B}") })
     }
 
