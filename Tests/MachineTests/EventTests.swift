@@ -93,4 +93,63 @@ import Testing
         let timeline = try Scenario.with(Code.source("fragment f() {\n s_resched\n }"), [Self.hog]).run()
         #expect(timeline.messages.contains { $0.hasPrefix("root: accepted for 0, which does not exist") })
     }
+
+    // MARK: Resources
+
+    private static let faulter = """
+        fragment main() {
+            setp   p, 0x40000000
+            setul  i, 0
+        again:
+            lduli  x, p, 0
+            addul  i, i, 1
+            bltul  i, 3001, again
+            accept i
+        }
+        fragment fault() {
+            sys_page_alloc page, 0
+            bltl   page, 0, none
+            sys_map e, r31, 0, 0x40000000, page, 0, 3
+            accept 1
+        none:
+            refuse
+        }
+        """
+
+    /// A scheduler learns of a fault, and may take the processor from whoever made it.
+    @Test func aFaultIsAnEvent() throws {
+        let hog = Scenario.Child.task("hog", [.run(5 * ms)])
+        let quiet = try Scenario.with(
+            try Self.roundRobin(""), [.program("p", Self.faulter), hog], quantum: 100 * ms
+        ).run()
+        #expect(quiet.schedule.hasPrefix("p 0-3.0"))
+        let asks = try Scenario.with(
+            try Self.roundRobin("fragment fault() {\n s_resched\n }"), [.program("p", Self.faulter), hog],
+            quantum: 100 * ms
+        ).run()
+        #expect(asks.schedule.hasPrefix("p 0-0.001, hog 0.001-5.001, p 5.001-"), "\(asks.schedule)")
+        #expect(asks.exit("p") == 3001 && asks.messages.isEmpty)
+    }
+
+    /// It learns of a shortage of pages, too: who found none is the subject.
+    @Test func aShortageIsAnEvent() throws {
+        let greedy = """
+            fragment main() {
+            again:
+                sys_page_alloc page, 0
+                bgel   page, 0, again
+                accept 1
+            }
+            """
+        var scenario = Scenario.with(
+            try Self.roundRobin(
+                "fragment shortage() {\n bneul r28, 2, other\n s_resched\nother:\n s_refuse\n }"),
+            [.program("p", greedy), .task("hog", [.run(5 * ms)])], quantum: 100 * ms)
+        scenario.machine.memoryPages = 256
+        let timeline = try scenario.run()
+        #expect(timeline.exit("p") == 1)
+        // The hog has had its turn before the call came back.
+        #expect(timeline.nodes.first { $0.name == "p" }?.ended.map { $0 > 5 * ms } == true)
+    }
+
 }

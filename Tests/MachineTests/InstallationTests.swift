@@ -283,6 +283,63 @@ import Testing
         #expect(timeline.nodes[1].ended == 16 * ms)
         #expect(timeline.incidents == [])
     }
+
+    // MARK: Moving
+
+    private static func twoGroups(_ events: [Scenario.Event]) throws -> Scenario {
+        let turns = try Examples.fragment("round-robin.scode")
+        return Scenario.with(
+            turns,
+            [
+                .scheduler("a", turns, [.task("x", [.run(100 * ms)]), .task("y", [.run(100 * ms)])]),
+                .scheduler("b", turns, [.task("z", [.run(100 * ms)])]),
+            ], duration: 160 * ms, events: events)
+    }
+
+    /// An environment that moves shares with whom it is then.
+    @Test func anEnvironmentMoves() throws {
+        let move = Scenario.Event(time: 80 * ms, node: "y", action: .move(below: "b"))
+        let timeline = try Self.twoGroups([move]).run()
+        #expect(timeline.messages.isEmpty)
+        #expect(timeline.received("x") == 60 * ms)
+        #expect(
+            timeline.nodes.first { $0.name == "y" }?.parent == timeline.nodes.firstIndex { $0.name == "b" })
+        let still = try Self.twoGroups([]).run()
+        #expect(still.received("x") == 40 * ms && still.received("z") == 80 * ms)
+    }
+
+    /// A scheduler moves with everything below it, and is asked there.
+    @Test func aSchedulerMoves() throws {
+        let move = Scenario.Event(time: 80 * ms, node: "b", action: .move(below: "a"))
+        let timeline = try Self.twoGroups([move]).run()
+        #expect(timeline.messages.isEmpty)
+        // A half until then, a third afterwards; to a quantum.
+        #expect((60...72).contains(timeline.received("z") / ms))
+        #expect(timeline.received("a") == 160 * ms - 40 * ms || timeline.received("a") == 160 * ms)
+    }
+
+    @Test(arguments: [
+        ("a", "a", "cannot be below"), ("root", "a", "cannot be below"), ("a", "c", "no scheduler"),
+        ("nobody", "a", "no scheduler or environment"), ("x", "z", "no scheduler"),
+    ]) func whatCannotMoveStays(_ node: String, _ target: String, _ complaint: String) throws {
+        let move = Scenario.Event(time: 80 * ms, node: node, action: .move(below: target))
+        let timeline = try Self.twoGroups([move]).run()
+        #expect(
+            timeline.messages.count == 1 && timeline.messages[0].contains(complaint), "\(timeline.messages)")
+        #expect(timeline.received("x") == 40 * ms)
+    }
+
+    /// Below what is below it: there would be no way to either from the root.
+    @Test func aSchedulerDoesNotMoveBelowItself() throws {
+        let turns = try Examples.fragment("round-robin.scode")
+        let inner = Scenario.Child.scheduler("inner", turns, [.task("x", [.run(20 * ms)])])
+        let timeline = try Scenario.with(
+            turns, [.scheduler("outer", turns, [inner])],
+            events: [Scenario.Event(time: 8 * ms, node: "outer", action: .move(below: "inner"))]
+        ).run()
+        #expect(timeline.messages.count == 1 && timeline.received("x") == 20 * ms)
+    }
+
 }
 
 extension Array where Element: Hashable {

@@ -87,6 +87,11 @@ struct EnvironmentTable {
         _modify { yield &all[id] }
     }
 
+    /// The application's environment of that name.
+    func id(named name: String) -> Int? {
+        all.first { $0.name == name && !$0.isScheduler && $0.id != 0 }?.id
+    }
+
     /// Whether there is such an id, besides that of idle.
     func contains(_ id: UInt64) -> Bool { id > 0 && id < UInt64(all.count) }
 

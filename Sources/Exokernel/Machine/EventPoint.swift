@@ -11,7 +11,12 @@ enum EventPoint: String, CaseIterable {
     case sleep
     /// Is runnable again.
     case wake
+    /// A program has made an access that its page table does not allow.
+    case fault
+    /// There was no page for it.
+    case shortage
 
-    /// Whether the processor may be wanted for the environment.
-    var makesRunnable: Bool { self == .begin || self == .wake }
+    /// Whether there can be a wish for a new decision: one that runs may be less important than who has come, or have
+    /// become a burden. In `end` and `sleep` there is a decision anyway.
+    var canAskForDecision: Bool { self != .end && self != .sleep }
 }

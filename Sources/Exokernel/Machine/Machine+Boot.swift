@@ -32,10 +32,12 @@ extension Machine {
         try downloadAll(scenario.root)
         for id in schedulers.values.sorted() { relink(id) }
         for (index, event) in scenario.events.enumerated() {
-            guard schedulers[event.node] != nil else { throw .unknownScheduler(event.node) }
+            guard schedulers[event.node] != nil || event.action.isMove else {
+                throw .unknownScheduler(event.node)
+            }
             // Code that is wrong is reported now, not in the middle of the simulation.
             switch event.action {
-            case .remove, .detach: break
+            case .remove, .detach, .move: break
             case .install(let source, _), .replace(let source, _): _ = try downloads.code(source)
             }
             timeouts.add(.scenarioEvent(index), at: event.time)

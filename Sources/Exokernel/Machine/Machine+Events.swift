@@ -12,7 +12,7 @@ extension Machine {
     func raise(_ point: EventPoint, about id: Int, on processor: Int? = nil) {
         notify(point, about: id)
         let processor = processor ?? processorToOffer
-        var isAsked = point.makesRunnable && processors[processor].running != 0
+        var isAsked = point.canAskForDecision && processors[processor].running != 0
         var scheduler = environments[id].parent
         while scheduler != 0 {
             let asks = handle(point, about: id, scheduler, on: processor)

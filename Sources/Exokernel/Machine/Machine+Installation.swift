@@ -5,6 +5,12 @@ extension Machine {
     /// Does what the scenario says is done at this moment. What cannot be done is an incident, and leaves
     /// everything as it was.
     func perform(_ event: Scenario.Event) {
+        if case .move(let target) = event.action {
+            do throws(MachineError) { try move(event.node, below: target) } catch {
+                recorder.incident("move failed: \(error)", node: nil, at: clock.now, always: false)
+            }
+            return
+        }
         guard let id = schedulers[event.node] else {
             return recorder.incident(
                 "event for '\(event.node)', which has been detached", node: nil, at: clock.now, always: false)
@@ -12,6 +18,7 @@ extension Machine {
         let what: String
         do throws(MachineError) {
             switch event.action {
+            case .move: return
             case .detach:
                 what = "detach"
                 try detachScheduler(event.node)
@@ -55,6 +62,29 @@ extension Machine {
         relink(parent)
         environments.end(id, at: clock.now)
         recorder.endScheduler(environments[id].node, at: clock.now)
+    }
+
+    /// Puts a scheduler, with everything below it, or an environment below another scheduler. On failure nothing has
+    /// changed.
+    public func move(_ name: String, below target: String) throws(MachineError) {
+        guard let parent = schedulers[target] else { throw .unknownScheduler(target) }
+        guard let id = schedulers[name] ?? environments.id(named: name) else {
+            throw .unknownEnvironment(name)
+        }
+        guard id != tree.root, id != parent, !environments.isBelow(parent, id) else {
+            throw .cannotBeMoved(name, below: target)
+        }
+        let depth = tree.depth(of: parent) + tree.height(of: id)
+        guard depth <= ScenarioLimits.depth else {
+            throw .tooManySchedulersAboveOneAnother(limit: ScenarioLimits.depth)
+        }
+        let old = environments[id].parent
+        guard old != parent, !environments[id].hasEnded else { return }
+        if environments[id].hasBegun { try tree.move(environments[id], to: parent) }
+        environments.setParent(id, parent)
+        recorder.moveUnder(environments[parent].node, environments[id].node)
+        relink(old)
+        relink(parent)
     }
 
     /// Downloads a fragment for a scheduler, in place of the one that is there.

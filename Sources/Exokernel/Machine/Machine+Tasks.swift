@@ -163,7 +163,7 @@ extension Machine {
     private func environment(named name: String, seenFrom application: Int) -> Int? {
         let own = applications[application].workload.tasks.firstIndex { $0.name == name }
         return own.map { applications[application].environments[$0] }
-            ?? environments.all.first { $0.name == name && !$0.isScheduler && $0.id != 0 }?.id
+            ?? environments.id(named: name)
     }
 
     private func perform(_ action: Workload.Action, by id: Int, of application: Int) {

@@ -17,6 +17,9 @@ public enum MachineError: Error, Sendable, Hashable {
     /// `replace` or `remove` for a scheduler that has none.
     case hasNoFragment(String)
     case rootCannotBeDetached(String)
+    case unknownEnvironment(String)
+    /// The root, or below itself.
+    case cannotBeMoved(String, below: String)
     /// The jump table of a scheduler has no slot left.
     case slotsExhausted(String)
     /// A fragment does not parse, or breaks a rule of the verifier.
@@ -55,6 +58,8 @@ extension MachineError: CustomStringConvertible {
         case .hasFragment(let name): "scheduler '\(name)' already has a fragment"
         case .hasNoFragment(let name): "scheduler '\(name)' has no fragment"
         case .rootCannotBeDetached(let name): "scheduler '\(name)' is the root, which stays"
+        case .unknownEnvironment(let name): "there is no scheduler or environment '\(name)'"
+        case .cannotBeMoved(let name, let target): "'\(name)' cannot be below '\(target)'"
         case .slotsExhausted(let name): "scheduler '\(name)' has no slot left for another scheduler below it"
         case .fragment(let path, let diagnostics):
             "\(path): \(diagnostics.first?.message ?? "not accepted")"

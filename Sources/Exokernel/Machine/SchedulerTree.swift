@@ -109,6 +109,32 @@ struct SchedulerTree {
         remove(environment.id, from: environment.parent)
     }
 
+    /// Puts a child, which is not the root, below another scheduler.
+    mutating func move(_ environment: Environment, to parent: Int) throws(MachineError) {
+        let kind: Kind = nodes[environment.id] == nil ? .application : .scheduler
+        try addChild(environment, kind: kind, to: parent)
+        remove(environment.id, from: environment.parent)
+        nodes[environment.id]?.parent = parent
+    }
+
+    /// Schedulers from the root down to this one, both counted.
+    func depth(of scheduler: Int) -> Int {
+        var depth = 0
+        var next = scheduler
+        while let node = nodes[next] {
+            depth += 1
+            next = node.parent
+        }
+        return depth
+    }
+
+    /// Schedulers above one another from this one down, itself counted; 0 for an application's environment.
+    func height(of child: Int) -> Int {
+        guard let node = nodes[child] else { return 0 }
+        // No deeper than the limit on schedulers above one another.
+        return 1 + (node.slots.filter { $0 != 0 }.map(height).max() ?? 0)
+    }
+
     private mutating func addChild(_ environment: Environment, kind: Kind, to parent: Int)
         throws(MachineError)
     {

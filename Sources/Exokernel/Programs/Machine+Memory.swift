@@ -16,7 +16,7 @@ extension Machine {
     {
         guard let capability = program.slot(slot) else { throw .denied }
         guard let frame = try? pages.allocate(owner: id) else {
-            askForPages(on: id)
+            runShort(id)
             throw .outOfMemory
         }
         accessOfPages[frame] = AccessList(owner: Capability(name: capability.name, rights: .all))
@@ -57,7 +57,7 @@ extension Machine {
         guard let table = environments[target].pageTable else { throw .noSuchObject }
         forgetMapping(of: page, in: target)
         do { try table.map(page, to: frame, writable: rights.contains(.write)) } catch {
-            askForPages(on: target)
+            runShort(target)
             throw .outOfMemory
         }
         mappings[frame, default: []].insert(Mapping(environment: target, page: page))
@@ -118,6 +118,12 @@ extension Machine {
     }
 
     // MARK: Revocation
+
+    /// There was no page for somebody: the schedulers learn of it, and pages are asked for.
+    private func runShort(_ id: Int) {
+        raise(.shortage, about: id, on: environments[id].processor)
+        askForPages(on: id)
+    }
 
     /// Asks whoever has allocated the most pages to give some back: it chooses which.
     private func askForPages(on behalf: Int) {

@@ -60,16 +60,14 @@ extension Machine {
 
     /// Lets the program that has the processor go on, until it needs time to pass or gives the processor up.
     func continueProgram(_ id: Int, _ program: Program) {
-        guard let processor = environments[id].processor else { return }
-        guard !processors[processor].isRevoked || program.revokedSince != nil else { return }
+        guard mayGoOn(id, program) else { return }
         if program.hasLostProcessor {
             program.hasLostProcessor = false
             if program.handles(.prologue) {
                 _ = program.push(.init(entry: .prologue), burst: takeBurst(of: id))
             }
         }
-        while environments[id].processor != nil, !program.hasYielded, !isStopped, environments[id].burst == 0
-        {
+        while mayGoOn(id, program), !program.hasYielded, !isStopped, environments[id].burst == 0 {
             countStep()
             if let since = program.revokedSince, clock.ticks - min(clock.ticks, since) > Self.graceTicks {
                 kill(id, "did not yield within \(Self.graceTicks) ticks")
@@ -88,6 +86,12 @@ extension Machine {
                 resume(id, program)
             }
         }
+    }
+
+    /// Whether it has a processor, and has been told if that is to be taken.
+    private func mayGoOn(_ id: Int, _ program: Program) -> Bool {
+        guard let processor = environments[id].processor else { return false }
+        return !processors[processor].isRevoked || program.revokedSince != nil
     }
 
     private func takeBurst(of id: Int) -> UInt64 {
@@ -121,6 +125,7 @@ extension Machine {
         case .systemCall(let number): perform(systemCall: number, by: id, program)
         case .pageFault(let address, let isStore, let reason):
             environments.countFault(of: id)
+            raise(.fault, about: id, on: environments[id].processor)
             let detail: UInt64 = (isStore ? 1 : 0) | (reason == .pageProtection ? 2 : 0)
             let upcall = Program.Upcall(entry: .fault, subject: address, detail: detail)
             // Without a handler, or in it, the access fails, and with it the program.

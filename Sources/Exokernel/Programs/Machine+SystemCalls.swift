@@ -106,8 +106,7 @@ extension Machine {
         switch grant.object {
         case .everything: return .root
         case .environment(let name):
-            let id = environments.all.first { $0.id != 0 && $0.name == name }?.id
-            return id.map {
+            return environments.id(named: name).map {
                 Capability(
                     name: CapabilityName(environment: $0), rights: Capability.Rights(rawValue: grant.rights))
             }

@@ -187,6 +187,8 @@ public struct Scenario: Sendable, Hashable {
         public enum Action: Sendable, Hashable {
             /// The scheduler goes, as when its process dies; its children go to the scheduler above.
             case detach
+            /// The scheduler or environment goes below another scheduler, with all that is below it.
+            case move(below: String)
             /// The fragment goes; the default takes its place.
             case remove
             /// A fragment for a scheduler that has none at that moment.
@@ -194,6 +196,9 @@ public struct Scenario: Sendable, Hashable {
             /// A fragment in place of the one that is there. Regions keep what is in them unless `data`
             /// names them.
             case replace(FragmentSource, data: [RegionData])
+
+            /// Whether it is about any node of the tree, and not about a scheduler's fragment.
+            var isMove: Bool { if case .move = self { true } else { false } }
         }
     }
 
@@ -202,7 +207,7 @@ public struct Scenario: Sendable, Hashable {
         let ofEvents = events.lazy.compactMap { event -> FragmentSource? in
             switch event.action {
             case .install(let source, _), .replace(let source, _): source
-            case .remove, .detach: nil
+            case .remove, .detach, .move: nil
             }
         }
         return (Self.sources(below: root) + ofEvents).first { $0.path == path }?.text

@@ -189,7 +189,7 @@ final class ScenarioBuilder {
     }
 
     private func event(_ node: Node) -> Scenario.Event? {
-        let actions = ["remove", "install", "replace", "detach"]
+        let actions = ["remove", "install", "replace", "detach", "move"]
         guard let parts = tree.mapping(node, "an event", keys: ["at"] + actions) else { return nil }
         guard let at = parts["at"] else {
             tree.report(.missingKey("at", of: "an event"), at: node)
@@ -197,7 +197,8 @@ final class ScenarioBuilder {
         }
         let given = actions.filter { parts[$0] != nil }
         guard let kind = given.first, let what = parts[kind] else {
-            tree.report(.missingKey("remove', 'detach', 'install' or 'replace", of: "an event"), at: node)
+            tree.report(
+                .missingKey("remove', 'detach', 'move', 'install' or 'replace", of: "an event"), at: node)
             return nil
         }
         if given.count > 1 { tree.report(.excludes(given[0], given[1]), at: node) }
@@ -206,6 +207,7 @@ final class ScenarioBuilder {
         if let action = withoutDetails[kind] {
             return schedulerName(what).map { Scenario.Event(time: time, node: $0, action: action) }
         }
+        if kind == "move" { return move(what, at: time) }
         let keys = ["node", "scheduler", "fragment", "data"]
         guard let details = tree.mapping(what, "'\(kind)'", keys: keys) else { return nil }
         guard let target = details["node"] else {
@@ -223,6 +225,24 @@ final class ScenarioBuilder {
         return Scenario.Event(
             time: time, node: name,
             action: kind == "install" ? .install(source, data: data) : .replace(source, data: data))
+    }
+
+    /// `{node: NAME, below: NAME}`: any scheduler or environment, below a scheduler.
+    private func move(_ node: Node, at time: UInt64) -> Scenario.Event? {
+        guard let parts = tree.mapping(node, "'move'", keys: ["node", "below"]) else { return nil }
+        guard let what = parts["node"], let target = parts["below"] else {
+            tree.report(.missingKey(parts["node"] == nil ? "node" : "below", of: "'move'"), at: node)
+            return nil
+        }
+        let below = schedulerName(target)
+        guard let name = tree.name(what, "the node of an event") else { return nil }
+        guard names.contains(name) else {
+            let suggestion = Spelling.nearest(to: name, in: names.sorted())
+            tree.report(
+                .unknownName(name, what: "scheduler or environment", suggestion: suggestion), at: what)
+            return nil
+        }
+        return below.map { Scenario.Event(time: time, node: name, action: .move(below: $0)) }
     }
 
     private func schedulerName(_ node: Node) -> String? {
