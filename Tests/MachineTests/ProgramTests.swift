@@ -358,7 +358,7 @@ import Testing
             nil, [.program("p", code, capabilities: [grant]), .task("other", [.run(2 * ms)])]
         ).run()
         #expect(timeline.exit("p") == 100)
-        #expect(timeline.directedYields.count == 1)
+        #expect(timeline.handOvers.count { $0.kind == .granted } == 1)
     }
 
     @Test func theQuantumIsSetByWhoeverMay() throws {

@@ -41,15 +41,16 @@ extension Machine {
 
     /// A directed yield: hands the processor that an environment has to another one. No scheduler is asked, and the
     /// quantum goes on as the first one's; processor time is counted for whoever runs.
+    /// - Parameter kind: what the timeline calls it.
     /// - Returns: whether that was possible. The other one has to be able to run, to have no processor, and to lie
     ///   below the scheduler at the top too.
     @discardableResult
-    func directedYield(from: Int, to: Int) -> Bool {
+    func directedYield(from: Int, to: Int, as kind: Timeline.HandOver.Kind = .directed) -> Bool {
         guard let processor = environments[from].processor, environments.contains(UInt64(max(0, to))),
             environments[to].isWaiting, environments.isBelow(from, tree.root),
             environments.isBelow(to, tree.root)
         else { return false }
-        recorder.announce(.directed, by: environments[from].node)
+        recorder.announce(kind, by: environments[from].node)
         exchange(processor, for: to, beginsQuantum: false)
         return true
     }

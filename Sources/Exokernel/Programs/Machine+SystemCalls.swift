@@ -28,7 +28,7 @@ extension Machine {
         case .yield:
             program.hasYielded = true
             if program.revokedSince == nil { giveBackProcessor(id) } else { revokeProcessor(of: id) }
-        case .yieldTo: try handOver(from: id, to: environment(operands[0]))
+        case .yieldTo: try handOver(from: id, to: environment(operands[0]), as: .directed)
         case .sleep: return sleepProgram(id, program, operands[0])
         case .wait: return try wait(id, program)
         case .critical: setCritical(operands[0] != 0, id, program)
@@ -37,7 +37,8 @@ extension Machine {
             guard environments[target].processor != nil else { throw .invalidArgument }
             revokeProcessor(of: target)
         case .grantProcessor:
-            try handOver(from: id, to: environment(operands[0], operands[1], .processor, program))
+            try handOver(
+                from: id, to: environment(operands[0], operands[1], .processor, program), as: .granted)
         case .setQuantum:
             try authorise(program, operands[1], .write, accessOfQuantum)
             let longest: UInt64 = 60_000_000_000
@@ -169,8 +170,10 @@ extension Machine {
 
     // MARK: The processor
 
-    private func handOver(from id: Int, to target: Int) throws(SystemCallError) {
-        guard target == id || directedYield(from: id, to: target) else { throw .invalidArgument }
+    private func handOver(
+        from id: Int, to target: Int, as kind: Timeline.HandOver.Kind
+    ) throws(SystemCallError) {
+        guard target == id || directedYield(from: id, to: target, as: kind) else { throw .invalidArgument }
     }
 
     // MARK: Time

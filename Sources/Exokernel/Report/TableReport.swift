@@ -6,7 +6,7 @@ public enum TableReport {
     /// - Parameter styled: with the escape sequences of a terminal. Names never bring any of their own.
     public static func text(_ timeline: Timeline, _ statistics: Statistics, styled: Bool = false) -> String {
         var result = summary(statistics, styled: styled) + "\n"
-        result += processorTable(statistics, styled: styled)
+        result += processorTable(timeline, statistics, styled: styled)
         if statistics.wakeups.count > 0 {
             result += "\n" + TextTable.style("From wake-up to running", .strong, styled) + "\n"
             result += latencyTable(statistics, styled: styled)
@@ -61,13 +61,14 @@ public enum TableReport {
         return TextTable.style(first, .strong, styled) + "\n" + second + "\n"
     }
 
-    private static func processorTable(_ statistics: Statistics, styled: Bool) -> String {
+    private static func processorTable(_ timeline: Timeline, _ statistics: Statistics, styled: Bool) -> String
+    {
         // What decisions cost has a column only if they cost anything.
         let ofFragments = statistics.hasOverhead ? ["fragments"] : []
         var table = TextTable(
             ["", "time"] + ofFragments + [
                 "of all", "of level", "entitled", "fairness", "waited", "response", "turnaround",
-                "switches", "preempted", "decisions", "default", "incidents",
+                "switches", "preempted", "decisions", "default", "incidents", "exit",
             ])
         for index in statistics.preorder {
             let node = statistics.nodes[index]
@@ -84,6 +85,8 @@ public enum TableReport {
                         "\(node.preemptions)",
                         "\(node.decisions)", node.defaultDecisions == 0 ? "" : "\(node.defaultDecisions)",
                         node.incidents == 0 ? "" : "\(node.incidents)",
+                        timeline.nodes.indices.contains(index)
+                            ? timeline.nodes[index].exit.map(String.init) ?? "" : "",
                     ], node.incidents > 0 ? .warning : node.isScheduler ? .strong : .plain)
         }
         return table.text(styled: styled)

@@ -107,6 +107,8 @@ public struct Timeline: Sendable {
             case yielded
             /// A directed yield: it gave the processor to the other one, and no scheduler was asked.
             case directed
+            /// Somebody who may do so gave it to the other one (`sys_grant_processor`).
+            case granted
             /// It began to sleep or to wait, or ended.
             case released
         }
