@@ -89,7 +89,7 @@ import Testing
         let one = try FileTests.run(["sim", Self.example] + svg)
         #expect(one.contains { $0.contains("windows of 500 ms") } && one.last == "//= 0")
         let two = try FileTests.run(
-            ["sim", Self.example, "--policy", "scode-examples/round-robin.scode", "--shares", "-"])
+            ["sim", Self.example, "--policy", "scode-examples/schedulers/round-robin.scode", "--shares", "-"])
         #expect(two.filter { $0.contains("windows of 200 ms") }.count == 2 && two.last == "//= 0")
     }
 

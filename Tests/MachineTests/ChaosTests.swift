@@ -71,7 +71,7 @@ import Testing
                             .task("y", loops: nil, [.run(1 * ms), .sleep(1 * ms)]),
                         ]),
                     .scheduler(
-                        "good", try Examples.fragment("round-robin.scode"),
+                        "good", try Examples.fragment("schedulers/round-robin.scode"),
                         [.task("b", loops: nil, [.run(5 * ms)]), .task("c", loops: nil, [.run(7 * ms)])]),
                 ], duration: UInt64(Self.fragments + 8) * ms))
         let bad = try #require(machine.schedulers["bad"])

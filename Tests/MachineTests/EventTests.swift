@@ -10,7 +10,7 @@ import Testing
     /// The example, with handlers.
     private static func roundRobin(_ handlers: String) throws -> Scenario.FragmentSource {
         Scenario.FragmentSource(
-            path: "test.scode", text: try Examples.text("round-robin.scode") + "\n" + handlers)
+            path: "test.scode", text: try Examples.text("schedulers/round-robin.scode") + "\n" + handlers)
     }
     private static let asks = "fragment wake() {\n s_resched\n }\n"
 

@@ -10,9 +10,10 @@ import Testing
     /// Lines of a file.
     private static let length = 250
 
-    @Test(arguments: [("two-users", 1), ("lottery", 1), ("lottery", 7)])
-    func beginsAsItDid(name: String, seed: UInt64) throws {
-        var scenario = try Examples.scenario(name)
+    @Test(arguments: [("two-users", 1), ("schedulers/lottery", 1), ("schedulers/lottery", 7)])
+    func beginsAsItDid(example: String, seed: UInt64) throws {
+        var scenario = try Examples.scenario(example)
+        let name = example.split(separator: "/").last ?? ""
         scenario.machine.seed = seed
         let timeline = try scenario.run()
         #expect(timeline.incidents == [])
@@ -32,7 +33,7 @@ import Testing
 
     @Test func theSeedMatters() throws {
         let schedules = try [UInt64(1), 2, 1].map { seed in
-            var scenario = try Examples.scenario("lottery")
+            var scenario = try Examples.scenario("schedulers/lottery")
             scenario.machine.seed = seed
             return try Machine(scenario: scenario).run().summary
         }
@@ -41,7 +42,7 @@ import Testing
     }
 
     @Test func ticketsAreShares() throws {
-        let timeline = try Examples.scenario("lottery").run()
+        let timeline = try Examples.scenario("schedulers/lottery").run()
         for (name, share) in [("simulation", 0.5), ("render", 0.25), ("index", 0.125), ("backup", 0.125)] {
             // 2,000 draws: three standard deviations are at most 0.034.
             #expect(abs(Double(timeline.received(name)) / Double(timeline.end) - share) < 0.034)

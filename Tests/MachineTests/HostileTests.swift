@@ -31,7 +31,7 @@ import Testing
             [
                 .scheduler("bad", Self.bad[index].1, [.task("a", loops: nil, [.run(5 * ms)])]),
                 .scheduler(
-                    "good", try Examples.fragment("round-robin.scode"),
+                    "good", try Examples.fragment("schedulers/round-robin.scode"),
                     [.task("b", loops: nil, [.run(5 * ms)]), .task("c", loops: nil, [.run(7 * ms)])]),
             ]
         ).run()

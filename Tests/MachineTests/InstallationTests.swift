@@ -197,7 +197,7 @@ import Testing
     @Test func aListOfChildrenMayBeDeclaredLargerThanItIs() throws {
         let source = Scenario.FragmentSource(
             path: "p",
-            text: try Examples.text("round-robin.scode").replacing(
+            text: try Examples.text("schedulers/round-robin.scode").replacing(
                 "const places = 256", with: "const places = 5000"))
         let timeline = try scenario(source, [(8 * ms, .remove)]).run()
         #expect(timeline.schedule.hasPrefix("a 0-4, b 4-8"))
@@ -287,7 +287,7 @@ import Testing
     // MARK: Moving
 
     private static func twoGroups(_ events: [Scenario.Event]) throws -> Scenario {
-        let turns = try Examples.fragment("round-robin.scode")
+        let turns = try Examples.fragment("schedulers/round-robin.scode")
         return Scenario.with(
             turns,
             [
@@ -331,7 +331,7 @@ import Testing
 
     /// Below what is below it: there would be no way to either from the root.
     @Test func aSchedulerDoesNotMoveBelowItself() throws {
-        let turns = try Examples.fragment("round-robin.scode")
+        let turns = try Examples.fragment("schedulers/round-robin.scode")
         let inner = Scenario.Child.scheduler("inner", turns, [.task("x", [.run(20 * ms)])])
         let timeline = try Scenario.with(
             turns, [.scheduler("outer", turns, [inner])],

@@ -24,7 +24,7 @@ import Testing
 
     /// The default and the example take turns among three on two processors.
     @Test(arguments: [true, false]) func roundRobinOnTwo(hasFragment: Bool) throws {
-        let source = hasFragment ? try Examples.fragment("round-robin.scode") : nil
+        let source = hasFragment ? try Examples.fragment("schedulers/round-robin.scode") : nil
         let timeline = try Scenario.with(
             source, ["a", "b", "c"].map { .task($0, [.run(8 * ms)]) }, processors: 2
         ).run()
@@ -145,7 +145,7 @@ import Testing
         #expect(statistics.busy == timeline.received(scenario.root.name))
     }
 
-    @Test(arguments: ["two-users", "lottery"]) func firstExamplesOnTwo(_ name: String) throws {
+    @Test(arguments: ["two-users", "schedulers/lottery"]) func firstExamplesOnTwo(_ name: String) throws {
         var scenario = try Examples.scenario(name)
         scenario.machine.processors = 2
         let timeline = try scenario.run()

@@ -56,7 +56,7 @@ import Testing
 
     @Test func turns() throws {
         let jobs = [Self.job("A", 5), Self.job("B", 5), Self.job("C", 5)]
-        let turns = try Self.outcome(try Examples.fragment("round-robin.scode"), jobs, quantum: 1)
+        let turns = try Self.outcome(try Examples.fragment("schedulers/round-robin.scode"), jobs, quantum: 1)
         #expect(turns == Outcome(turnaround: [13, 14, 15], response: [0, 1, 2]))  // 14 and 1
         let shortest = try Self.outcome(Code.first, jobs, quantum: 1000)
         #expect(shortest == Outcome(turnaround: [5, 10, 15], response: [0, 5, 10]))  // 10 and 5
@@ -80,7 +80,7 @@ import Testing
 
     /// Of n drawings, a client with the part p of the tickets wins n p on average; the deviation is the binomial one.
     @Test(arguments: [1, 2, 3, 4, 5] as [UInt64]) func lotteryWithinItsDeviation(_ seed: UInt64) throws {
-        let timeline = try Self.shares("lottery.scode", seed: seed)
+        let timeline = try Self.shares("schedulers/lottery.scode", seed: seed)
         let quanta = 10_000.0
         for (name, part) in [("three", 1.0 / 2), ("two", 1.0 / 3), ("one", 1.0 / 6)] {
             let won = Double(timeline.received(name) / ms)

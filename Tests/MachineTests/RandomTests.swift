@@ -93,8 +93,8 @@ import Testing
     @Test func whateverHappens() throws {
         let sources: [Scenario.FragmentSource?] = [
             nil, Code.first, Code.firstSlot, Code.loops, Code.aborts, Code.refuses, Code.accepts(3),
-            Code.accepts(7), try Examples.fragment("round-robin.scode"),
-            try Examples.fragment("lottery.scode"),
+            Code.accepts(7), try Examples.fragment("schedulers/round-robin.scode"),
+            try Examples.fragment("schedulers/lottery.scode"),
             try Examples.fragment("two-users.scode"),
         ]
         var limits = Machine.Limits()

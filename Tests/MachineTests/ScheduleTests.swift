@@ -19,7 +19,7 @@ import Testing
 
     /// The example, and the kernel's default, do the same.
     @Test(arguments: [true, false]) func roundRobin(hasFragment: Bool) throws {
-        let source = hasFragment ? try Examples.fragment("round-robin.scode") : nil
+        let source = hasFragment ? try Examples.fragment("schedulers/round-robin.scode") : nil
         let timeline = try Scenario.with(
             source, [.task("a", [.run(10 * ms)]), .task("b", [.run(6 * ms)]), .task("c", [.run(1 * ms)])]
         ).run()
@@ -30,7 +30,7 @@ import Testing
 
     @Test func sleepersAreSkippedAndComeBack() throws {
         let timeline = try Scenario.with(
-            try Examples.fragment("round-robin.scode"),
+            try Examples.fragment("schedulers/round-robin.scode"),
             [
                 .task("a", loops: 2, [.run(1 * ms), .sleep(5 * ms)]),
                 .task("b", [.run(12 * ms)]),
@@ -116,7 +116,7 @@ import Testing
 
     /// Each level has its policy: the root prefers the first user, whose scheduler takes turns.
     @Test func schedulersBelowSchedulers() throws {
-        let turns = try Examples.fragment("round-robin.scode")
+        let turns = try Examples.fragment("schedulers/round-robin.scode")
         let timeline = try Scenario.with(
             Code.firstSlot,
             [
@@ -134,7 +134,7 @@ import Testing
     }
 
     @Test func halvesForTwoUsers() throws {
-        let turns = try Examples.fragment("round-robin.scode")
+        let turns = try Examples.fragment("schedulers/round-robin.scode")
         let many = (1...5).map {
             Scenario.Child.task("b\($0)", loops: nil, [.run(300_000), .sleep(500_000)])
         }
@@ -152,7 +152,7 @@ import Testing
     }
 
     @Test func aShareThatIsNotWantedGoesToTheOther() throws {
-        let turns = try Examples.fragment("round-robin.scode")
+        let turns = try Examples.fragment("schedulers/round-robin.scode")
         let timeline = try Scenario.with(
             try Examples.fragment("two-users.scode"),
             [

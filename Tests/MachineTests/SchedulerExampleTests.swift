@@ -10,9 +10,12 @@ import Testing
         #expect(timeline.incidents.isEmpty, "\(name): \(timeline.messages)")
         return Statistics(timeline)
     }
-    private static let turns = "round-robin.scode"
+    private static let turns = "schedulers/round-robin.scode"
 
-    @Test(arguments: ["priority", "unix", "stride", "edf", "make", "pipeline", "load", "fair-users"])
+    @Test(arguments: [
+        "priority", "unix", "stride", "edf", "make", "pipeline", "load", "fair-users", "round-robin",
+        "lottery",
+    ])
     func runsWithoutIncidents(_ name: String) throws { #expect(try Self.run(name).busy > 0) }
 
     /// An interactive program beside two that compute: it runs at once, and they share the rest evenly.

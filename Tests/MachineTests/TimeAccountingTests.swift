@@ -134,7 +134,8 @@ import Testing
     @Test func everyNanosecondOfRandomMachinesHasOnePayer() throws {
         let sources: [Scenario.FragmentSource?] = [
             nil, Code.first, Code.firstSlot, Code.loops, Code.aborts, Code.accepts(3),
-            try Examples.fragment("round-robin.scode"), try Examples.fragment("schedulers/unix.scode"),
+            try Examples.fragment("schedulers/round-robin.scode"),
+            try Examples.fragment("schedulers/unix.scode"),
         ]
         var limits = Machine.Limits()
         limits.actionsPerInstant = 200

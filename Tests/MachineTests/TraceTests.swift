@@ -6,7 +6,7 @@ import Testing
 /// Traces of real simulations, who hands the processor to whom, and snapshots on the way.
 @Suite struct TraceTests {
     static let examples = [
-        "two-users", "lottery", "schedulers/unix", "schedulers/fair-users", "schedulers/pipeline",
+        "two-users", "schedulers/lottery", "schedulers/unix", "schedulers/fair-users", "schedulers/pipeline",
         "schedulers/edf",
     ]
 

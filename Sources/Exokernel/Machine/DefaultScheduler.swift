@@ -1,7 +1,7 @@
 /// What takes the place of a fragment that a scheduler does not have, or that failed: round robin.
 enum DefaultScheduler {
     /// The default as a fragment, so that it takes part in chains like any other. It does what
-    /// `scode-examples/round-robin.scode` does, and is explained there.
+    /// `scode-examples/schedulers/round-robin.scode` does, and is explained there.
     /// - Parameter entries: places in the scheduler's list of children.
     static func source(entries: Int) -> Scenario.FragmentSource {
         Scenario.FragmentSource(
