@@ -7,6 +7,8 @@ struct TimelineRecorder {
     private var incidents = IncidentLog()
     /// Per processor who had it last, until when, and how it lost it; nil once nobody has had it for a while.
     private var stopped: [(node: Int, time: UInt64, kind: Timeline.HandOver.Kind)?]
+    /// Per processor the last time that it spent on nobody's task.
+    private var lastOverhead: [Int?]
     /// How those who run give their processor away, when the state that they are in afterwards does not tell.
     private var announced: [Int: Timeline.HandOver.Kind] = [:]
 
@@ -24,6 +26,7 @@ struct TimelineRecorder {
         timeline.tick = tick
         timeline.processors = processors
         stopped = Array(repeating: nil, count: processors)
+        lastOverhead = Array(repeating: nil, count: processors)
     }
 
     mutating func add(_ node: Timeline.Node) {
@@ -75,10 +78,11 @@ struct TimelineRecorder {
     }
 
     private mutating func start(_ node: Int, on processor: UInt8, at time: UInt64) {
-        if let last = stopped[Int(processor)], last.time == time, last.node != node {
+        if let last = stopped[Int(processor)], last.node != node {
             timeline.handOvers.append(
                 Timeline.HandOver(
-                    time: time, processor: processor, from: last.node, to: node, kind: last.kind))
+                    time: last.time, arrival: time, processor: processor, from: last.node, to: node,
+                    kind: last.kind))
         }
         stopped[Int(processor)] = nil
     }
@@ -97,13 +101,13 @@ struct TimelineRecorder {
     mutating func wakeup(_ node: Int, at time: UInt64) { timeline.wakeups.append((time, node)) }
     /// A processor has spent time on nobody's task.
     mutating func overhead(_ overhead: Timeline.Overhead) {
-        // What goes on is one span.
-        if let last = timeline.overheads.indices.last, timeline.overheads[last].end == overhead.start,
-            timeline.overheads[last].processor == overhead.processor,
+        // What goes on is one span, whatever the other processors do.
+        if let last = lastOverhead[Int(overhead.processor)], timeline.overheads[last].end == overhead.start,
             timeline.overheads[last].scheduler == overhead.scheduler
         {
             timeline.overheads[last].end = overhead.end
         } else {
+            lastOverhead[Int(overhead.processor)] = timeline.overheads.count
             timeline.overheads.append(overhead)
         }
     }
