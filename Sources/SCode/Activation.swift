@@ -6,10 +6,14 @@ public final class NativeStack {
     let top: UnsafeMutableRawPointer
     private let size: Int
 
+    /// - Parameter size: in bytes, rounded up to whole pages, at most 1 GiB. nil is enough for a few activations that
+    ///   call no functions of the host, which run on this stack too.
     /// - Returns: nil when the system gives no memory.
-    public init?(for engine: EngineKind) {
+    public init?(for engine: EngineKind, size: Int? = nil) {
         // Native code needs a frame for each activation; the interpreter is Swift, with large ones.
-        size = engine == .native ? 64 << 10 : 512 << 10
+        let wanted = min(max(size ?? (engine == .native ? 64 << 10 : 512 << 10), 1), 1 << 30)
+        self.size = (wanted + PhysicalMemory.pageSize - 1) / PhysicalMemory.pageSize * PhysicalMemory.pageSize
+        let size = self.size
         guard let top = scode_stack_create(size) else { return nil }
         self.top = top
     }

@@ -14,7 +14,7 @@ struct Capability: Hashable {
         /// An environment may be given the processor, and lose it.
         static let processor = Rights(rawValue: 4)
         /// What happens to an environment may be watched.
-        static let bind = Rights(rawValue: 8)
+        static let watch = Rights(rawValue: 8)
         /// An environment's address space and slots may be changed.
         static let manage = Rights(rawValue: 16)
         /// The object may be given back, and its access list changed.

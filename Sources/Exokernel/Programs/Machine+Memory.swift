@@ -19,6 +19,7 @@ extension Machine {
             runShort(id)
             throw .outOfMemory
         }
+        mappings[frame] = nil  // of who is no more
         accessOfPages[frame] = AccessList(owner: Capability(name: capability.name, rights: .all))
         program.pages.append(frame)
         environments.exposePages(id)

@@ -52,6 +52,7 @@ extension Machine {
         guard let program = programs.removeValue(forKey: id) else { return }
         for page in program.pages { releasePage(page) }
         bindings[id] = nil
+        for target in bindings.keys { bindings[target]?.removeAll { $0.client == id } }
         accessOfEnvironments[id] = nil
         waiting.removeAll { $0 == id }
     }
@@ -107,10 +108,12 @@ extension Machine {
         let tickEnd = (clock.ticks + 1).multipliedReportingOverflow(by: clock.tick).partialValue
         let until = min(tickEnd, timeouts.next ?? .max)
         let jump = max(1, costs.jump)
-        let budget = max(1, (until - min(until, clock.now) + jump - 1) / jump)
+        let (whole, rest) = (until - min(until, clock.now)).quotientAndRemainder(dividingBy: jump)
+        let budget = max(1, whole + (rest == 0 ? 0 : 1))
         let event = top.activation.resume(budget: budget, answer: top.answer)
         let used = budget - min(budget, top.activation.remainingBudget)
-        var time = used.multipliedReportingOverflow(by: jump).partialValue
+        let (product, overflow) = used.multipliedReportingOverflow(by: jump)
+        var time = overflow ? .max : product
         switch event {
         case .systemCall, .pageFault: time = time.adding(max(1, costs.call))
         case .interrupted, .left: break

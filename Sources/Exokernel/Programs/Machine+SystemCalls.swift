@@ -245,7 +245,7 @@ extension Machine {
             throw .noSuchObject
         }
         let target = Int(operands[0])
-        try authorise(program, operands[1], .bind, access(of: target))
+        try authorise(program, operands[1], .watch, access(of: target))
         if operands[2] == 0 {
             bindings[target]?.removeAll { $0.client == id }
             return
