@@ -65,6 +65,15 @@ import Testing
         }
     }
 
+    /// What has moved in the tree is the same as before.
+    @Test func nodesMove() {
+        var earlier = Self.earlier
+        earlier.nodes.swapAt(2, 3)
+        let size = WatchView.Size(columns: 92)
+        let lines = WatchView.lines(Self.now, since: Self.earlier, title: "x.yaml", size: size)
+        #expect(WatchView.lines(Self.now, since: earlier, title: "x.yaml", size: size) == lines)
+    }
+
     @Test(arguments: 0...120) func itFitsWhateverTheWidth(columns: Int) {
         for rows in [nil, 0, 1, 4, 5, 6, 7, 9, 50] as [Int?] {
             let size = WatchView.Size(columns: columns, rows: rows)

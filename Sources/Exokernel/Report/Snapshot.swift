@@ -33,7 +33,7 @@ public struct Snapshot: Sendable, Hashable {
     public var processors: Int
     public var decisions: Int
     public var incidents: Int
-    /// Each before what is below it. The same nodes at all moments, in the same order unless a scheduler is detached.
+    /// Each before what is below it. The same nodes at all moments; their places change when something moves in the tree.
     public var nodes: [Node]
 }
 

@@ -78,14 +78,19 @@ public enum WatchView {
 
         private let now: Snapshot
         private let earlier: Snapshot?
+        /// Processor time at the earlier moment, by name: places in the tree change.
+        private let ranBefore: [String: UInt64]
         private let nameWidth: Int
         private let lately: String
         private let barWidth: Int
 
         init(_ now: Snapshot, _ earlier: Snapshot?, columns: Int) {
             self.now = now
+            let before = Dictionary((earlier?.nodes ?? []).map { ($0.name, $0.ran) }) { first, _ in first }
             // Other nodes, another machine.
-            self.earlier = earlier?.nodes.map(\.name) == now.nodes.map(\.name) ? earlier : nil
+            let isSame = now.nodes.allSatisfy { before[$0.name] != nil }
+            self.earlier = isSame ? earlier : nil
+            ranBefore = isSame ? before : [:]
             lately = "last " + ReportFormat.time(now.time - min(now.time, self.earlier?.time ?? 0))
             nameWidth = now.nodes.reduce(1) { max($0, ReportFormat.width(Self.label($1))) }
             let others = nameWidth + 2 + 8 + 2 + 12 + 2 + 7 + 2 + 8 + 2 + 8
@@ -101,7 +106,7 @@ public enum WatchView {
 
         func line(_ index: Int) -> String {
             let node = now.nodes[index]
-            let before = earlier?.nodes[index].ran ?? 0
+            let before = ranBefore[node.name] ?? 0
             let length = now.time - min(now.time, earlier?.time ?? 0)
             let share = self.share(node.ran - min(node.ran, before), length)
             return line(
