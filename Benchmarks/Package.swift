@@ -1,8 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// Measures fragment invocation and compile time. A package of its own, so that nobody who embeds SCODE
-// resolves a benchmark library.
+// Measures fragment invocation and compile time, scheduling decisions, and what they would cost in another process. A
+// package of its own, so that nobody who embeds SCODE resolves a benchmark library.
 let package = Package(
     name: "scode-benchmarks",
     dependencies: [
@@ -17,6 +17,24 @@ let package = Package(
                 .product(name: "Benchmark", package: "benchmark"),
             ],
             path: "Benchmarks/FragmentBenchmarks",
-            plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")])
+            plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]),
+        // What the benchmarks of the machine measure, and `figures` prints.
+        .target(name: "CRoundTrip", path: "Benchmarks/CRoundTrip"),
+        .target(
+            name: "Workbench",
+            dependencies: [
+                .product(name: "Exokernel", package: "scode"), .product(name: "SCode", package: "scode"),
+                .product(name: "SCodeAcceptors", package: "scode"),
+            ],
+            path: "Benchmarks/Workbench"),
+        .executableTarget(
+            name: "figures",
+            dependencies: ["Workbench", "CRoundTrip", .product(name: "Exokernel", package: "scode")],
+            path: "Benchmarks/Figures"),
+        .executableTarget(
+            name: "MachineBenchmarks",
+            dependencies: ["Workbench", .product(name: "Benchmark", package: "benchmark")],
+            path: "Benchmarks/MachineBenchmarks",
+            plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]),
     ]
 )

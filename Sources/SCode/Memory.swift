@@ -1,22 +1,29 @@
 import CSCodeRuntime
 
-/// Simulated physical memory: zero-filled host memory, page by page.
+/// Simulated physical memory: zero-filled host memory, page by page. Pages that nobody has written take no room.
 public final class PhysicalMemory {
     public static let pageSize = Int(SCODE_PAGE_SIZE)
     /// Bytes; a multiple of the page size.
     public let size: Int
     public let base: UnsafeMutableRawPointer
+    /// The same, if it is the host's to take back.
+    private let reserved: UnsafeMutableRawPointer?
 
-    /// - Parameter size: in bytes, rounded up to whole pages; at least one page, at most 4 GiB.
+    /// - Parameter size: in bytes, rounded up to whole pages; at least one page, at most 4 GiB. It is one page when the
+    ///   host has no room for so many.
     public init(size: Int) {
         let page = PhysicalMemory.pageSize
         let wanted = min(max(size, page), 1 << 32)
-        self.size = (wanted + page - 1) / page * page
-        base = UnsafeMutableRawPointer.allocate(byteCount: self.size, alignment: page)
-        base.initializeMemory(as: UInt8.self, repeating: 0, count: self.size)
+        let rounded = (wanted + page - 1) / page * page
+        reserved = scode_memory_reserve(rounded)
+        self.size = reserved == nil ? page : rounded
+        base = reserved ?? UnsafeMutableRawPointer.allocate(byteCount: page, alignment: page)
+        if reserved == nil { base.initializeMemory(as: UInt8.self, repeating: 0, count: page) }
     }
 
-    deinit { base.deallocate() }
+    deinit {
+        if let reserved { scode_memory_release(reserved, size) } else { base.deallocate() }
+    }
 }
 
 /// A simulated address space: a page directory in simulated physical memory, and the software TLB before it.

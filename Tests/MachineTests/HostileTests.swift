@@ -224,7 +224,7 @@ import Testing
         #expect(error { _ in } == nil)
         #expect(error { $0.machine.tick = 0 } == .tickIsZero)
         #expect(error { $0.machine.quantum = 0 } == .quantumIsZero)
-        #expect(error { $0.machine.memoryPages = -5 } == .memorySize(pages: -5, allowed: 2...262_144))
+        #expect(error { $0.machine.memoryPages = -5 } == .memorySize(pages: -5, allowed: 2...1_048_576))
         #expect(error { $0.machine.memoryPages = 40 } == .outOfMemory(pages: 64, free: 38))
         #expect(error { $0.machine.memoryPages = 67 } != nil)
         #expect(error { $0.root.children.append(.scheduler("root", nil, [])) } == .twoSchedulers("root"))
@@ -232,8 +232,8 @@ import Testing
             error { $0.events = [.init(time: 0, node: "x", action: .remove)] } == .unknownScheduler("x"))
         #expect(
             error {
-                $0.root.children = Array(repeating: .task("t", [.run(1)]), count: 9000)
-            } == .tooManyEnvironments(9001, limit: 8191))
+                $0.root.children = Array(repeating: .task("t", [.run(1)]), count: 1 << 18)
+            } == .tooManyEnvironments(1 << 18 + 1, limit: 1 << 18 - 1))
         var deep = Scenario.Child.scheduler("s0", nil, [])
         for level in 1..<50 { deep = .scheduler("s\(level)", nil, [deep]) }
         #expect(error { $0.root.children = [deep] } == .tooManySchedulersAboveOneAnother(limit: 32))

@@ -37,7 +37,7 @@ import Testing
         #expect(try pages.allocate(owner: 1) == held)
     }
 
-    @Test(arguments: [-1, 0, 1, 1 << 18 + 1, .max, .min]) func memoryOfAnImpossibleSize(count: Int) {
+    @Test(arguments: [-1, 0, 1, 1 << 20 + 1, .max, .min]) func memoryOfAnImpossibleSize(count: Int) {
         #expect(throws: MachineError.self) { try PhysicalPages(count: count) }
     }
 

@@ -131,7 +131,7 @@ import Testing
         ("{tasks:\n{a:{run:99999999999999999999}}}", 2, 9), ("{tasks:{a:{run:x}}}", 1, 16),
         ("{tasks:{a:{timer:{ref:t}}}}", 1, 12), ("{tasks:{a:{run:1},a:{run:1}}}", 1, 19),
         ("{tasks:{a:{loop:-1,yield:x}}}", 1, 9), ("{tasks:{\"\\u001b[2J\":{run:1}}}", 1, 9),
-        ("{tasks:{a:{run:0.0001}}}", 1, 16), ("{tasks:{a:{instance:5000,run:1}}}", 1, 21),
+        ("{tasks:{a:{run:0.0001}}}", 1, 16), ("{tasks:{a:{instance:140000,run:1}}}", 1, 21),
         ("{tasks:{a:{wait:{ref:c}}}}", 1, 12), ("{é#}", 1, 3), ("{\"\\q\":1}", 1, 3),
     ])
     func refused(_ text: String, line: Int, column: Int) throws {

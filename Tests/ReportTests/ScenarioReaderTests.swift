@@ -178,12 +178,12 @@ import Testing
             "without end"
         ),
         (
-            "root: {children: [{name: a, tasks: [{name: b, count: 5000, do: [run: 1s]}]}]}",
-            "'count' must be 0 to 4096"
+            "root: {children: [{name: a, tasks: [{name: b, count: 140000, do: [run: 1s]}]}]}",
+            "'count' must be 0 to 131072"
         ),
         (
-            "root: {children: [{name: a, tasks: [{name: b, count: 4096, do: [run: 1s]}, {name: c, do: [run: 1s]}]}]}",
-            "more than 4096 environments"
+            "root: {children: [{name: a, tasks: [{name: b, count: 131072, do: [run: 1s]}, {name: c, do: [run: 1s]}]}]}",
+            "more than 131072 environments"
         ),
         (
             "root: {children: []}\nevents: [{at: 1s, remove: rot}]",

@@ -99,7 +99,8 @@ typedef struct scode_instance {
     uint64_t region_count;
     void *program;  // the verified fragment (a Swift object), for the interpreter and for abort records
     scode_host_function *host_functions;  // one per macro call of the fragment, or NULL
-    void *owner;    // whatever the embedder wants to find again
+    void *owner;    // the Swift object that the instance belongs to
+    int64_t number;  // the embedder's: whose fragment it is
     uint64_t arguments[SCODE_ARGUMENT_LIMIT];  // what it is entered with as a sub-fragment
     scode_region regions[SCODE_REGION_LIMIT];
 } scode_instance;
@@ -259,5 +260,9 @@ bool scode_has_bit_counts(void);
 void *scode_code_reserve(size_t size);                 // writable pages, or NULL
 bool scode_code_commit(void *code, size_t size);       // makes them executable and no longer writable
 void scode_code_release(void *code, size_t size);
+
+// Simulated memory: whole pages of zeros, which the host finds room for as they are touched; or NULL.
+void *scode_memory_reserve(size_t size);
+void scode_memory_release(void *memory, size_t size);
 
 #endif

@@ -6,14 +6,27 @@ struct Clock {
     let tick: UInt64
 
     /// The last timer interrupt was number `ticks`; interrupt n is raised at n times the tick.
-    var ticks: UInt64 { now / tick }
+    private(set) var ticks: UInt64 = 0
+    /// Nanoseconds since the last timer interrupt.
+    private var sinceTick: UInt64 = 0
+
+    init(tick: UInt64) { self.tick = tick }
 
     /// Lets time pass.
     /// - Returns: how many timer interrupts were raised after the old time, up to and with the new one.
     mutating func advance(to time: UInt64) -> UInt64 {
-        let before = ticks
-        now = max(now, time)
-        return ticks - before
+        guard time > now else { return 0 }
+        let passed = time - now
+        now = time
+        // Mostly it is less than a tick, and a division takes longer than everything else here.
+        if passed < tick - sinceTick {
+            sinceTick += passed
+            return 0
+        }
+        let raised = time / tick - ticks
+        ticks += raised
+        sinceTick = time - ticks * tick
+        return raised
     }
 }
 

@@ -2,8 +2,10 @@
 enum DefaultScheduler {
     /// The default as a fragment, so that it takes part in chains like any other. It does what
     /// `scode-examples/schedulers/round-robin.scode` does, and is explained there.
-    /// - Parameter entries: places in the scheduler's list of children.
-    static func source(entries: Int) -> Scenario.FragmentSource {
+    /// - Parameters:
+    ///   - entries: places in the scheduler's list of children.
+    ///   - environments: entries in the list of environments.
+    static func source(entries: Int, environments: Int) -> Scenario.FragmentSource {
         Scenario.FragmentSource(
             path: "(default round robin)",
             text: """
@@ -14,7 +16,7 @@ enum DefaultScheduler {
                 }
                 const places = \(max(1, entries))
                 region children: physical ro, places * sizeof(child)
-                region environments: physical ro, \(ExposedState.environmentCapacity) * sizeof(environment)
+                region environments: physical ro, \(environments) * sizeof(environment)
                 region turn: physical rw, 8
 
                 fragment default {

@@ -67,9 +67,7 @@ struct EnvironmentTable {
     /// The virtual page at which every environment finds the one page of its own.
     static let ownPage = 1
 
-    private(set) var all: [Environment] = [
-        Environment(id: 0, name: "idle", isScheduler: false, parent: 0)
-    ]
+    let all = Table([Environment(id: 0, name: "idle", isScheduler: false, parent: 0)])
     /// How many could run and have no processor.
     private(set) var waitingCount = 0
     /// The processor as seen from which the exposed state shows who runs elsewhere.
@@ -84,7 +82,7 @@ struct EnvironmentTable {
 
     subscript(id: Int) -> Environment {
         _read { yield all[id] }
-        _modify { yield &all[id] }
+        nonmutating _modify { yield &all[id] }
     }
 
     /// The application's environment of that name.
@@ -155,13 +153,12 @@ struct EnvironmentTable {
 
     /// A scheduler is shown as runnable while anything below it could have the processor that is shown.
     private func showStatus(_ id: Int) {
-        let environment = all[id]
-        var shown = environment.status.rawValue
-        if environment.runsElsewhere {
+        var shown = all[id].status.rawValue
+        if all[id].runsElsewhere {
             shown = ExposedState.runsElsewhere
-        } else if environment.runnableBelow > 0, environment.status == .blocked {
+        } else if all[id].runnableBelow > 0, all[id].status == .blocked {
             shown =
-                environment.runnableBelow > environment.elsewhereBelow
+                all[id].runnableBelow > all[id].elsewhereBelow
                 ? Environment.Status.runnable.rawValue : ExposedState.runsElsewhere
         }
         exposed.set(id, ExposedState.EnvironmentField.status, shown)
@@ -232,9 +229,9 @@ struct EnvironmentTable {
     /// Who has been able to run for the longest time without a processor, and since when.
     func longestWaiting() -> (id: Int, since: UInt64)? {
         var longest: (id: Int, since: UInt64)?
-        for environment in all where environment.isWaiting {
-            let since = max(environment.since, environment.stopped)
-            if longest.map({ since < $0.since }) ?? true { longest = (environment.id, since) }
+        for id in all.indices where all[id].isWaiting {
+            let since = max(all[id].since, all[id].stopped)
+            if longest.map({ since < $0.since }) ?? true { longest = (id, since) }
         }
         return longest
     }

@@ -69,26 +69,37 @@ final class ExposedState {
     /// scheduler below which all who could run have one.
     static let runsElsewhere: UInt32 = 4
 
-    /// The table has room for all environments and schedulers of the largest scenario, so that a fragment
-    /// may declare it that large whatever the scenario.
-    static let environmentCapacity = 8192
+    /// The tables have room for so many environments and schedulers whatever the scenario, so that a fragment may declare
+    /// them that large.
+    static let leastCapacity = 8192
+    /// For how many there is room.
+    let capacity: Int
 
     let machine: Frame
     let environments: Frame
     let usage: Frame
-    private let pages: PhysicalPages
+    private let memory: PhysicalMemory
+    // Where the tables lie.
+    private let machineBase: UnsafeMutableRawPointer
+    private let environmentsBase: UnsafeMutableRawPointer
+    private let usageBase: UnsafeMutableRawPointer
 
-    init(pages: PhysicalPages) throws(MachineError) {
-        self.pages = pages
+    /// - Parameter environments: how many there will be at most, schedulers and the idle one included.
+    init(pages: PhysicalPages, environments count: Int) throws(MachineError) {
+        let perPage = PhysicalMemory.pageSize / EnvironmentField.size
+        capacity = max(Self.leastCapacity, (count + perPage - 1) / perPage * perPage)
         machine = try pages.allocate(owner: 0)
         environments = try pages.allocate(
-            Frame.pages(holding: Self.environmentCapacity * EnvironmentField.size), owner: 0)
-        usage = try pages.allocate(
-            Frame.pages(holding: Self.environmentCapacity * UsageField.size), owner: 0)
+            Frame.pages(holding: capacity * EnvironmentField.size), owner: 0)
+        usage = try pages.allocate(Frame.pages(holding: capacity * UsageField.size), owner: 0)
+        memory = pages.memory
+        machineBase = pages.address(machine)
+        environmentsBase = pages.address(environments)
+        usageBase = pages.address(usage)
     }
 
     func setMachine<Value: FixedWidthInteger & BitwiseCopyable>(_ field: Int, _ value: Value) {
-        pages.address(machine).storeBytes(of: value.littleEndian, toByteOffset: field, as: Value.self)
+        machineBase.storeBytes(of: value.littleEndian, toByteOffset: field, as: Value.self)
     }
 
     func setRunning(on processor: Int, _ environment: UInt32) {
@@ -96,28 +107,27 @@ final class ExposedState {
     }
 
     func set<Value: FixedWidthInteger & BitwiseCopyable>(_ environment: Int, _ field: Int, _ value: Value) {
-        store(value, environments, environment, EnvironmentField.size, field)
+        store(value, environmentsBase, environment, EnvironmentField.size, field)
     }
 
     func setUsage(_ environment: Int, _ field: Int, _ nanoseconds: UInt64) {
-        store(nanoseconds, usage, environment, UsageField.size, field)
+        store(nanoseconds, usageBase, environment, UsageField.size, field)
     }
 
     /// Writes a field of an environment's entry in a table.
     private func store<Value: FixedWidthInteger & BitwiseCopyable>(
-        _ value: Value, _ table: Frame, _ environment: Int, _ size: Int, _ field: Int
+        _ value: Value, _ table: UnsafeMutableRawPointer, _ environment: Int, _ size: Int, _ field: Int
     ) {
-        guard (0..<Self.environmentCapacity).contains(environment) else { return }
-        pages.address(table).storeBytes(
-            of: value.littleEndian, toByteOffset: environment * size + field, as: Value.self)
+        guard environment >= 0, environment < capacity else { return }
+        table.storeBytes(of: value.littleEndian, toByteOffset: environment * size + field, as: Value.self)
     }
 
     /// What fragments see under a region's name: pages of all schedulers, and their size in bytes.
     func shown(_ region: String) -> (frame: Frame, bytes: Int)? {
         switch region {
         case RegionName.machine: (machine, PhysicalMemory.pageSize)
-        case RegionName.environments: (environments, Self.environmentCapacity * EnvironmentField.size)
-        case RegionName.usage: (usage, Self.environmentCapacity * UsageField.size)
+        case RegionName.environments: (environments, capacity * EnvironmentField.size)
+        case RegionName.usage: (usage, capacity * UsageField.size)
         default: nil
         }
     }

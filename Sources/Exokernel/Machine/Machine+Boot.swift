@@ -9,12 +9,17 @@ struct Application {
 }
 
 /// A task while it runs.
-struct RunningTask {
+final class RunningTask {
     let application: Int
     var cursor: TaskCursor
     /// Steps since time last passed for the task.
     var stepsAtInstant = 0
     var instant: UInt64 = 0
+
+    init(application: Int, cursor: TaskCursor) {
+        self.application = application
+        self.cursor = cursor
+    }
 }
 
 extension Machine {
@@ -24,9 +29,6 @@ extension Machine {
     /// Makes the tree of the scenario. Ids are given in the order of the text, a scheduler before its
     /// children, from 1.
     func boot() throws(MachineError) {
-        let size = try Self.size(of: scenario.root, depth: 1)
-        let limit = ExposedState.environmentCapacity - 1
-        guard size.total < limit else { throw .tooManyEnvironments(size.total + 1, limit: limit) }
         try attach(scenario.root, below: 0)
         for id in programs.keys { grantCapabilities(to: id) }
         try downloadAll(scenario.root)
@@ -45,12 +47,12 @@ extension Machine {
     }
 
     /// How much there is below a scheduler.
-    private struct Size {
+    struct Size {
         var schedulers = 0
         var total = 0
     }
 
-    private static func size(of scheduler: Scenario.Scheduler, depth: Int) throws(MachineError) -> Size {
+    static func size(of scheduler: Scenario.Scheduler, depth: Int) throws(MachineError) -> Size {
         guard depth <= ScenarioLimits.depth else {
             throw .tooManySchedulersAboveOneAnother(limit: ScenarioLimits.depth)
         }

@@ -23,14 +23,14 @@ extension Machine {
         processors[processor].isRevoked = false
         show(processor)
         exposed.setMachine(ExposedState.MachineField.time, clock.now)
-        for (_, installed) in downloaded { installed.fragment.setTick(clock.ticks) }
-        for (_, installed) in defaults { installed.fragment.setTick(clock.ticks) }
+        for fragment in downloaded.readTicks { fragment.setTick(clock.ticks) }
+        for fragment in defaults.readTicks { fragment.setTick(clock.ticks) }
 
         var budgetUsed: UInt64 = 0
         spend(scenario.machine.costs.decision, on: processor)
         lookForStarvation()
         let choice = choose(&budgetUsed)
-        programs[processors[processor].running]?.endSlice()
+        if !programs.isEmpty { programs[processors[processor].running]?.endSlice() }
         exchange(processor, for: choice?.environment ?? 0, beginsQuantum: true)
         recorder.decision(
             Timeline.Decision(
@@ -67,7 +67,7 @@ extension Machine {
         guard let fragment = activeFragment(of: root) else { return firstRunnable(below: root) }
         switch ask(fragment, &budgetUsed) {
         case .environment(let id, let scheduler):
-            return Choice(environment: id, byDefault: downloaded[scheduler] == nil)
+            return Choice(environment: id, byDefault: !downloaded.contains(scheduler))
         case .aborted(let scheduler, let failure):
             if failure.reason == .budgetExhausted {
                 return chooseWithoutBudget(scheduler, failure, &budgetUsed)
@@ -103,7 +103,7 @@ extension Machine {
         if scheduler != tree.root, let fragment = activeFragment(of: scheduler) {
             switch ask(fragment, &budgetUsed) {
             case .environment(let id, let by):
-                return Choice(environment: id, byDefault: downloaded[by] == nil)
+                return Choice(environment: id, byDefault: !downloaded.contains(by))
             case .refused: return firstRunnable(below: tree.root)  // nobody of its own is to run
             case .aborted, .misled: break
             }
@@ -157,14 +157,14 @@ extension Machine {
         spendBudget(answer.budgetUsed, on: environments.shownProcessor, of: scheduler)
 
         func misled(_ message: String) -> Verdict { .misled(scheduler: scheduler, message: message) }
-        switch answer.outcome {
-        case .refuse: return .refused
-        case .abort(let failure): return .aborted(scheduler: scheduler, failure)
-        case .accept(let value):
-            guard environments.contains(value) else {
-                return misled("accepted for \(value), which does not exist")
+        switch answer.way {
+        case .refused: return .refused
+        case .aborted: return .aborted(scheduler: scheduler, fragment.takeFailure())
+        case .accepted:
+            guard environments.contains(answer.value) else {
+                return misled("accepted for \(answer.value), which does not exist")
             }
-            let id = Int(value)
+            let id = Int(answer.value)
             guard environments.isBelow(id, scheduler) else {
                 return misled("accepted for '\(environments[id].name)', which is not below it")
             }

@@ -29,7 +29,7 @@ extension Machine {
     private func handle(
         _ point: EventPoint, about id: Int, _ scheduler: Int, on processor: Int
     ) -> Bool {
-        guard let handler = downloaded[scheduler]?.handlers[point] else { return false }
+        guard let handler = downloaded.handler(of: point, scheduler) else { return false }
         countStep()
         show(processor)
         exposed.setMachine(ExposedState.MachineField.time, clock.now)
@@ -38,10 +38,11 @@ extension Machine {
         let answer = invoke(handler)
         handler.setSubject(0)
         spendBudget(answer.budgetUsed, on: processor, of: scheduler)
-        switch answer.outcome {
-        case .accept: return true
-        case .refuse: return false
-        case .abort(let failure):
+        switch answer.way {
+        case .accepted: return true
+        case .refused: return false
+        case .aborted:
+            let failure = handler.takeFailure()
             report(
                 "handler '\(point.rawValue)': \(failure.message)", scheduler, registers: failure.registers)
             countFailure(of: scheduler)

@@ -145,15 +145,16 @@ extension Machine {
     /// What decides for a scheduler: its own fragment, or the default.
     /// - Returns: nil when there is no memory for the default.
     func activeFragment(of id: Int) -> SchedulerFragment? {
-        downloaded[id]?.fragment ?? defaultFragment(of: id)
+        downloaded.fragment(of: id) ?? defaultFragment(of: id)
     }
 
     /// The default's fragment for a scheduler, made when it is first needed.
     func defaultFragment(of id: Int) -> SchedulerFragment? {
-        if let known = defaults[id] { return known.fragment }
+        if let known = defaults.fragment(of: id) { return known }
         guard let node = tree[id] else { return nil }
         do throws(MachineError) {
-            let source = DefaultScheduler.source(entries: node.entryLimit)
+            let source = DefaultScheduler.source(
+                entries: node.entryLimit, environments: exposed.capacity)
             let code = try downloads.code(source)
             let new = try build(code, path: source.path, data: [], for: id, keeping: [])
             defaults[id] = new

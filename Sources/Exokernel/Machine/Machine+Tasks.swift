@@ -118,7 +118,7 @@ extension Machine {
     /// Lets the running environment do what takes no time, until it needs the processor or gives it up.
     func continueTask(_ id: Int) {
         if let program = programs[id] { return continueProgram(id, program) }
-        guard var task = tasks[id] else { return }
+        guard let task = tasks[id] else { return }
         if task.instant != clock.now {
             task.instant = clock.now
             task.stepsAtInstant = 0
@@ -139,7 +139,6 @@ extension Machine {
             case .action(let action): perform(action, by: id, of: task.application)
             }
         }
-        tasks[id] = task
     }
 
     func revokeProcessor(of id: Int) {

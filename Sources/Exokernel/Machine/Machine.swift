@@ -26,40 +26,42 @@ public final class Machine {
     public let limits: Limits
 
     /// Whether to measure how long fragments take on the host. Has no influence on the timeline.
-    public var measuresInvocations = false
+    @exclusivity(unchecked) public var measuresInvocations = false
     /// How long fragments took, while that was measured; and how many chains of fragments were invoked.
     public internal(set) var invocationTime: Duration = .zero
-    public internal(set) var invocations = 0
+    @exclusivity(unchecked) public internal(set) var invocations = 0
 
-    var clock: Clock
-    var timeouts: Timeouts
+    // What every decision touches is not checked for exclusive access at run time: functions of the kernel change one
+    // part of it at a time, and hold none while they call one another.
+    @exclusivity(unchecked) var clock: Clock
+    @exclusivity(unchecked) var timeouts: Timeouts
     let pages: PhysicalPages
     let exposed: ExposedState
-    var environments: EnvironmentTable
-    var tree: SchedulerTree
-    var recorder: TimelineRecorder
+    @exclusivity(unchecked) var environments: EnvironmentTable
+    @exclusivity(unchecked) var tree: SchedulerTree
+    @exclusivity(unchecked) var recorder: TimelineRecorder
 
     var downloads: Downloads
     /// What was downloaded, by the scheduler's id.
-    var downloaded: [Int: Installed] = [:]
+    @exclusivity(unchecked) var downloaded = InstalledFragments()
     /// The kernel's own fragments, made when one is needed.
-    var defaults: [Int: Installed] = [:]
+    @exclusivity(unchecked) var defaults = InstalledFragments()
     /// Ids of schedulers by name.
     var schedulers: [String: Int] = [:]
     /// Where the default goes on among everything below a scheduler, by its id.
     var defaultCursors: [Int: Int] = [:]
 
-    var applications: [Application] = []
+    @exclusivity(unchecked) var applications: [Application] = []
     /// Per id of an environment: the task that it runs.
-    var tasks: [Int: RunningTask] = [:]
+    @exclusivity(unchecked) var tasks = ByID<RunningTask>()
     /// Tasks that have not ended, begun or not.
-    var unfinished = 0
+    @exclusivity(unchecked) var unfinished = 0
 
     /// Per id of an environment: its program, while it has one.
-    var programs: [Int: Program] = [:]
+    @exclusivity(unchecked) var programs: [Int: Program] = [:]
     var programTexts = ProgramTexts()
     /// Those that sleep until their predicate is true, in the order in which they began to.
-    var waiting: [Int] = []
+    @exclusivity(unchecked) var waiting: [Int] = []
     /// Who watches an environment, by its id.
     var bindings: [Int: [Binding]] = [:]
     /// Who may do what with environments, where that is not their own business alone; with pages; with the quantum.
@@ -72,15 +74,15 @@ public final class Machine {
     var quantum: UInt64
 
     /// In the order in which they are looked after.
-    var processors: [Processor]
+    let processors: Table<Processor>
     /// Somebody could run and was never chosen: until the root's fragment is replaced, no fragment is asked.
-    var isUnderDefault = false
+    @exclusivity(unchecked) var isUnderDefault = false
     /// When to look next for such an environment.
-    var nextStarvationCheck: UInt64 = 0
+    @exclusivity(unchecked) var nextStarvationCheck: UInt64 = 0
 
     /// Whether every task has ended, or there were too many steps.
-    public private(set) var isStopped = false
-    private var steps = 0
+    @exclusivity(unchecked) public private(set) var isStopped = false
+    @exclusivity(unchecked) private var steps = 0
 
     /// Builds the machine, attaches the schedulers, and begins what begins at once.
     public init(
@@ -98,9 +100,14 @@ public final class Machine {
         quantum = parameters.quantum
         clock = Clock(tick: parameters.tick)
         timeouts = Timeouts(tick: parameters.tick, processors: parameters.processors)
-        processors = Array(repeating: Processor(), count: parameters.processors)
+        processors = Table(repeatElement(Processor(), count: parameters.processors))
         pages = try PhysicalPages(count: parameters.memoryPages)
-        exposed = try ExposedState(pages: pages)
+        // The root is not counted, and the idle one has an entry too.
+        let size = try Self.size(of: scenario.root, depth: 1).total + 2
+        guard size <= ScenarioLimits.ids else {
+            throw .tooManyEnvironments(size - 1, limit: ScenarioLimits.ids - 1)
+        }
+        exposed = try ExposedState(pages: pages, environments: size)
         environments = EnvironmentTable(pages: pages, exposed: exposed)
         tree = SchedulerTree(pages: pages)
         recorder = TimelineRecorder(tick: parameters.tick, processors: parameters.processors)
@@ -109,8 +116,13 @@ public final class Machine {
         exposed.setMachine(ExposedState.MachineField.quantum, parameters.quantum)
         exposed.setMachine(ExposedState.MachineField.seed, parameters.seed)
         exposed.setMachine(ExposedState.MachineField.processors, UInt32(processors.count))
+        let quanta = min(parameters.duration / parameters.quantum, UInt64(Self.expectedDecisions))
+        recorder.reserve(decisions: Int(quanta))
         try boot()
     }
+
+    /// For so many decisions there is room at once. It takes no memory before it is used.
+    private static let expectedDecisions = 1 << 21
 
     /// The simulated time, in nanoseconds.
     public var now: UInt64 { clock.now }
@@ -140,7 +152,9 @@ public final class Machine {
     private func settle() {
         expire(onlyPrecise: true)
         for processor in processors.indices {
-            if !processors[processor].isRevoked { startWork(on: processor) }
+            if !processors[processor].isAtWork, !processors[processor].isRevoked {
+                startWork(on: processor)
+            }
             continueRunning(on: processor)
         }
         expire(onlyPrecise: false)
@@ -188,7 +202,7 @@ public final class Machine {
     /// - Returns: whether it is.
     private func giveUp(_ processor: Int) -> Bool {
         let running = processors[processor].running
-        guard running != 0, !isReadyToLoseProcessor(running) else { return true }
+        guard running != 0, !programs.isEmpty, !isReadyToLoseProcessor(running) else { return true }
         startWork(on: processor)
         if environments[running].burst == 0 { continueTask(running) }
         return processors[processor].running != running || isReadyToLoseProcessor(running)
@@ -196,9 +210,11 @@ public final class Machine {
 
     /// When the first of the processors will have done what it does; all are idle: never.
     private var nextStep: UInt64 {
-        processors.indices.reduce(.max) { next, processor in
-            min(next, timeToNextStep(of: processor).map(clock.now.adding) ?? .max)
+        var least = UInt64.max
+        for processor in processors.indices {
+            if let time = timeToNextStep(of: processor) { least = min(least, time) }
         }
+        return clock.now.adding(least)
     }
 
     /// Lets time pass in which nothing happens but timer interrupts, which count ticks.
@@ -209,6 +225,7 @@ public final class Machine {
     }
 
     private func expire(onlyPrecise: Bool) {
+        guard timeouts.isDue(at: clock.now) else { return }
         while !isStopped, let timeout = timeouts.expire(at: clock.now, onlyPrecise: onlyPrecise) {
             countStep()
             switch timeout {

@@ -22,7 +22,14 @@ final class PageTable {
     /// is the last page. The directory is its own last table, without the right to write.
     static let windowPage = virtualPages - entries
 
-    let space: AddressSpace
+    /// What runs in it sees. Made when somebody does: it comes with a TLB.
+    var space: AddressSpace {
+        if let made { return made }
+        let space = AddressSpace(memory: pages.memory, directory: directory.physicalAddress)
+        made = space
+        return space
+    }
+    private var made: AddressSpace?
     private let pages: PhysicalPages
     private let owner: Int
     private let directory: Frame
@@ -35,7 +42,6 @@ final class PageTable {
         pages.address(directory).storeBytes(
             of: UInt32(truncatingIfNeeded: directory) << 12 | Bits.present | Bits.user,
             toByteOffset: (Self.entries - 1) * 4, as: UInt32.self)
-        space = AddressSpace(memory: pages.memory, directory: directory.physicalAddress)
     }
 
     /// Maps a virtual page to a physical one, which it holds as long as it is mapped. What was mapped there
@@ -48,7 +54,7 @@ final class PageTable {
         if old & Bits.present != 0 { pages.release(Frame(old >> 12)) }
         let rights = Bits.present | Bits.user | (writable ? Bits.writable : 0)
         store(UInt32(truncatingIfNeeded: frame) << 12 | rights, at: entry)
-        space.flush()
+        made?.flush()
     }
 
     /// Takes away the translation of a virtual page, and releases the physical one.
@@ -58,7 +64,7 @@ final class PageTable {
         guard old & Bits.present != 0 else { return }
         store(0, at: entry)
         pages.release(Frame(old >> 12))
-        space.flush()
+        made?.flush()
     }
 
     /// Changes whether a mapped page may be written.
@@ -67,14 +73,14 @@ final class PageTable {
         let old = load(entry)
         guard old & Bits.present != 0 else { return }
         store(writable ? old | Bits.writable : old & ~Bits.writable, at: entry)
-        space.flush()
+        made?.flush()
     }
 
     /// Clears bits in the entry of a mapped page.
     func clear(_ bits: UInt32, of page: Int) {
         guard let entry = existingEntry(of: page) else { return }
         store(load(entry) & ~bits, at: entry)
-        space.flush()
+        made?.flush()
     }
 
     /// What a virtual page is mapped to.
@@ -107,7 +113,7 @@ final class PageTable {
         for frame in mappedFrames { pages.release(frame) }
         for table in tables { pages.release(table) }
         pages.release(directory)
-        space.flush()
+        made?.flush()
     }
 
     private func existingEntry(of page: Int) -> UnsafeMutableRawPointer? {

@@ -4,17 +4,19 @@ import SCode
 ///
 /// Page 0 is never handed out, so that physical address 0 means nobody's memory.
 final class PhysicalPages {
-    /// Pages of 4,096 bytes: one for nobody up to 1 GiB in all.
-    static let allowedCounts = 2...(1 << 18)
+    /// Pages of 4,096 bytes: one for nobody up to 4 GiB in all.
+    static let allowedCounts = 2...(1 << 20)
 
     let memory: PhysicalMemory
     /// Per page: how many hold it. 0: free.
     private var references: [UInt32]
     private var owners: [Int]
     /// Per owner: pages held as owner.
-    private var ownedCounts: [Int: Int] = [:]
+    private var ownedCounts = ByID<Int>()
     /// No page below this one is free.
     private var lowestFree: Frame
+    /// No page from this one on has been handed out: they are zero as they are.
+    private var untouched: Frame
     private(set) var freeCount: Int
 
     /// - Parameter count: pages of memory, one of `allowedCounts`.
@@ -23,10 +25,14 @@ final class PhysicalPages {
             throw .memorySize(pages: count, allowed: Self.allowedCounts)
         }
         memory = PhysicalMemory(size: count * PhysicalMemory.pageSize)
+        guard memory.size == count * PhysicalMemory.pageSize else {
+            throw .outOfMemory(pages: count, free: memory.size / PhysicalMemory.pageSize)
+        }
         references = Array(repeating: 0, count: count)
         owners = Array(repeating: 0, count: count)
         references[0] = 1
         lowestFree = 1
+        untouched = 1
         freeCount = count - 1
     }
 
@@ -40,10 +46,12 @@ final class PhysicalPages {
             references[frame] = 1
             owners[frame] = owner
         }
-        ownedCounts[owner, default: 0] += count
+        ownedCounts[owner] = ownedCount(owner) + count
         freeCount -= count
         if first == lowestFree { lowestFree = first + count }
-        address(first).initializeMemory(as: UInt8.self, repeating: 0, count: count * PhysicalMemory.pageSize)
+        let used = max(0, min(first + count, untouched) - first)
+        address(first).initializeMemory(as: UInt8.self, repeating: 0, count: used * PhysicalMemory.pageSize)
+        untouched = max(untouched, first + count)
         return first
     }
 
@@ -75,7 +83,7 @@ final class PhysicalPages {
             case 0: continue
             case 1:
                 references[frame] = 0
-                ownedCounts[owners[frame], default: 1] -= 1
+                ownedCounts[owners[frame]] = ownedCount(owners[frame]) - 1
                 lowestFree = min(lowestFree, frame)
                 freeCount += 1
             default: references[frame] -= 1

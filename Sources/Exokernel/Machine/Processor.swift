@@ -35,7 +35,7 @@ extension Machine {
         processors[processor].isAtWork = false
         if previous != 0 {
             environments.setProcessor(previous, nil)
-            programs[previous]?.loseProcessor()
+            if !programs.isEmpty { programs[previous]?.loseProcessor() }
         }
         if id != 0 { environments.setProcessor(id, processor) }
         exposed.setRunning(on: processor, UInt32(truncatingIfNeeded: id))
@@ -98,7 +98,7 @@ extension Machine {
         if id != 0, id != processors[processor].last { spend(scenario.machine.costs.change, on: processor) }
         processors[processor].beginsQuantum = beginsQuantum
         // What is left of the last quantum is nobody's business any more.
-        if beginsQuantum { timeouts.disarmQuantum(of: processor) }
+        if beginsQuantum, !processors[processor].overhead.isEmpty { timeouts.disarmQuantum(of: processor) }
         startWork(on: processor)
     }
 
@@ -157,12 +157,12 @@ extension Machine {
         var idle = 0
         var firstIdle: Int?
         var longest: Int?
-        for (index, processor) in processors.enumerated() {
-            if processor.running == 0 {
+        for index in processors.indices {
+            if processors[index].running == 0 {
                 idle += 1
                 firstIdle = firstIdle ?? index
-            } else if !processor.isRevoked,
-                longest.map({ processor.quantumStart < processors[$0].quantumStart }) ?? true
+            } else if !processors[index].isRevoked,
+                longest.map({ processors[index].quantumStart < processors[$0].quantumStart }) ?? true
             {
                 longest = index
             }

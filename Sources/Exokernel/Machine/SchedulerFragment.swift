@@ -11,6 +11,12 @@ final class SchedulerFragment {
         /// What the registers held that were still of use, as people call them.
         var registers: String
 
+        init(reason: AbortReason, message: String, registers: String) {
+            self.reason = reason
+            self.message = message
+            self.registers = registers
+        }
+
         init(_ abort: Abort, in fragment: Fragment) {
             reason = abort.reason
             message = "abort \(abort.reason.name)" + (abort.line > 0 ? " at line \(abort.line)" : "")
@@ -22,13 +28,10 @@ final class SchedulerFragment {
 
     /// How a chain of fragments ended.
     struct Answer {
-        enum Outcome {
-            case accept(UInt64)
-            case refuse
-            case abort(Failure)
-        }
-        var outcome: Outcome
-        /// The id of the scheduler whose fragment accepted or was aborted.
+        var way: Departure.Way
+        /// What was accepted.
+        var value: UInt64
+        /// The id of the scheduler whose fragment accepted or was aborted; else of the one that was asked.
         var scheduler: Int
         var budgetUsed: UInt64
     }
@@ -42,6 +45,8 @@ final class SchedulerFragment {
     }
 
     private let fragment: Fragment
+    /// Whether it reads the number of timer interrupts.
+    let readsTick: Bool
 
     /// - Parameters:
     ///   - regions: memory for each region of the code, in order.
@@ -55,6 +60,8 @@ final class SchedulerFragment {
         }
         fragment = try Fragment(code, regions: bindings, space: space, slotCount: slots, engine: engine)
         fragment.owner = scheduler
+        let tick = code.acceptor.entryRegisters[EntryRegister.tick].register
+        readsTick = code.liveBefore.first?.contains(tick) ?? false
         fragment.setEntryRegister(EntryRegister.slots, UInt64(slots))
         fragment.setEntryRegister(EntryRegister.environment, UInt64(scheduler))
     }
@@ -66,15 +73,18 @@ final class SchedulerFragment {
 
     /// Runs the fragment and what it calls, with one budget for all of it.
     func invoke(budget: UInt64) -> Answer {
-        let invocation = fragment.invoke(budget: budget)
-        let used = budget - min(budget, invocation.remainingBudget)
-        let outcome: Answer.Outcome =
-            switch invocation.exit {
-            case .accept(let value): .accept(value)
-            case .refuse: .refuse
-            case .abort(let abort): .abort(Failure(abort, in: invocation.leftIn))
-            }
-        return Answer(outcome: outcome, scheduler: invocation.leftIn.owner, budgetUsed: used)
+        let departure = fragment.enter(budget: budget)
+        return Answer(
+            way: departure.way, value: departure.value, scheduler: departure.owner,
+            budgetUsed: budget - min(budget, departure.remainingBudget))
+    }
+
+    /// Why the last chain that was aborted was.
+    func takeFailure() -> Failure {
+        guard let invocation = fragment.takeAbort(), case .abort(let abort) = invocation.exit else {
+            return Failure(reason: .outOfBounds, message: "abort", registers: "")
+        }
+        return Failure(abort, in: invocation.leftIn)
     }
 }
 

@@ -31,6 +31,8 @@ struct SchedulerTree {
         fileprivate(set) var parent: Int
         /// Entries of the list of children: ids of environments; 0: empty.
         fileprivate(set) var entries: [Int] = []
+        /// How many of them are empty.
+        fileprivate var emptyEntries = 0
         /// The jump table: ids of schedulers; 0: empty.
         fileprivate(set) var slots: [Int]
         /// The pages that show `entries`.
@@ -138,26 +140,41 @@ struct SchedulerTree {
     private mutating func addChild(_ environment: Environment, kind: Kind, to parent: Int)
         throws(MachineError)
     {
-        guard var node = nodes[parent] else { throw .unknownScheduler("\(parent)") }
-        var name = environment.id
+        guard let node = nodes[parent] else { throw .unknownScheduler("\(parent)") }
+        var slot: Int?
         if kind == .scheduler {
-            guard let slot = node.slots.firstIndex(of: 0) else { throw .slotsExhausted("\(parent)") }
-            node.slots[slot] = environment.id
-            name = slot
+            slot = node.slots.firstIndex(of: 0)
+            if slot == nil { throw .slotsExhausted("\(parent)") }
         }
-        let entry = node.entries.firstIndex(of: 0) ?? node.entries.count
+        let entry =
+            node.emptyEntries == 0 ? node.entries.count : node.entries.firstIndex(of: 0) ?? node.entries.count
         guard (entry + 1) * ChildField.size <= node.tableSize else { throw .slotsExhausted("\(parent)") }
-        if entry == node.entries.count { node.entries.append(0) }
-        node.entries[entry] = environment.id
-        nodes[parent] = node
-        show(node, entry, kind, id: name, weight: environment.weight, environment: environment.id)
+        show(
+            node, entry, kind, id: slot ?? environment.id, weight: environment.weight,
+            environment: environment.id)
+        enter(environment.id, into: parent, entry: entry, slot: slot)
+    }
+
+    /// The lists are changed where they lie: there may be very many children.
+    private mutating func enter(_ child: Int, into parent: Int, entry: Int, slot: Int?) {
+        if let slot { nodes[parent]?.slots[slot] = child }
+        if nodes[parent].map({ entry < $0.entries.count }) == true {
+            nodes[parent]?.entries[entry] = child
+            nodes[parent]?.emptyEntries -= 1
+        } else {
+            nodes[parent]?.entries.append(child)
+        }
     }
 
     private mutating func remove(_ child: Int, from parent: Int) {
         guard var node = nodes[parent], let entry = node.entries.firstIndex(of: child) else { return }
         node.entries[entry] = 0
+        node.emptyEntries += 1
         if let slot = node.slots.firstIndex(of: child) { node.slots[slot] = 0 }
-        while node.entries.last == 0 { node.entries.removeLast() }
+        while node.entries.last == 0 {
+            node.entries.removeLast()
+            node.emptyEntries -= 1
+        }
         nodes[parent] = node
         show(node, entry, .empty, id: 0, weight: 0, environment: 0)
     }

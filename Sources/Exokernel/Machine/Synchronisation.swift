@@ -13,36 +13,43 @@ struct Synchronisation {
         var complaint: String?
     }
 
-    private struct Mutex {
-        var holder: Int?
-        var waiters: [Int] = []
-    }
     private struct Waiter {
         var task: Int
-        var mutex: String
+        var mutex: Int
     }
-    private struct Barrier {
-        /// Tasks that name it and have not ended.
-        var parties: Int
-        var waiters: [Int] = []
+    /// All that goes by one name: a mutex, a condition, a barrier and a timer of that name do not disturb one another.
+    private struct Named {
+        let name: String
+        var holder: Int?
+        /// Who waits for the mutex, for the condition, to be resumed, and for the barrier to open.
+        var lockers: [Int] = []
+        var waiters: [Waiter] = []
+        var suspended: [Int] = []
+        var arrived: [Int] = []
+        /// Tasks that name the barrier and have not ended.
+        var parties = 0
+        /// When the timer's period ends.
+        var periodEnd: UInt64?
+    }
+    /// What a task waits in, to take it out when it ends.
+    private enum Wait {
+        case lock(Int), condition(Int), suspend(Int), barrier(Int)
+    }
+    private struct Task {
+        var wait: Wait?
+        /// What it holds, in the order in which it was taken.
+        var held: [Int] = []
+        /// When the period of its timer called `unique` ends, of which each task has its own.
+        var periodEnd: UInt64?
     }
 
-    private var mutexes: [String: Mutex] = [:]
-    private var conditions: [String: [Waiter]] = [:]
-    private var suspended: [String: [Int]] = [:]
-    private var barriers: [String: Barrier] = [:]
-    /// When a timer's period ends.
-    private var timers: [String: UInt64] = [:]
-    /// The same for the timers called `unique`, of which each task has its own.
-    private var ownTimers: [Int: UInt64] = [:]
-    /// What each task holds, in the order in which it was taken.
-    private var held: [Int: [String]] = [:]
-    /// What each blocked task waits in, to take it out when it ends.
-    private var waitsFor: [Int: Workload.Action] = [:]
+    private var indices: [String: Int] = [:]
+    private var named: [Named] = []
+    private var tasks: [Int: Task] = [:]
 
     init(_ workload: Workload) {
         for task in workload.tasks {
-            for name in Self.barriers(of: task) { barriers[name, default: Barrier(parties: 0)].parties += 1 }
+            for name in Self.barriers(of: task) { named[index(name)].parties += 1 }
         }
     }
 
@@ -55,42 +62,53 @@ struct Synchronisation {
         return names
     }
 
+    /// The place of a name, which it gets when it is first used.
+    private mutating func index(_ name: String) -> Int {
+        if let known = indices[name] { return known }
+        indices[name] = named.count
+        named.append(Named(name: name))
+        return named.count - 1
+    }
+
     // MARK: Mutexes
 
     /// Takes the mutex, or waits for it. A task that has it already goes on, and still has it once.
-    mutating func lock(_ name: String, by task: Int) -> Effect {
-        switch mutexes[name, default: Mutex()].holder {
+    mutating func lock(_ name: String, by task: Int) -> Effect { lock(index(name), by: task) }
+
+    private mutating func lock(_ mutex: Int, by task: Int) -> Effect {
+        switch named[mutex].holder {
         case nil:
-            give(name, to: task)
+            give(mutex, to: task)
             return Effect()
-        case task: return Effect(complaint: "locks '\(name)', which it already holds")
+        case task: return Effect(complaint: "locks '\(named[mutex].name)', which it already holds")
         default:
-            mutexes[name]?.waiters.append(task)
-            waitsFor[task] = .lock(name)
+            named[mutex].lockers.append(task)
+            tasks[task, default: Task()].wait = .lock(mutex)
             return Effect(blocks: true)
         }
     }
 
     /// Hands the mutex on to whoever has waited longest. Without effect when somebody else has it, or nobody.
     mutating func unlock(_ name: String, by task: Int) -> Effect {
-        guard mutexes[name]?.holder == task else {
+        let mutex = index(name)
+        guard named[mutex].holder == task else {
             return Effect(complaint: "unlocks '\(name)', which it does not hold")
         }
-        return Effect(woken: release(name))
+        return Effect(woken: release(mutex))
     }
 
-    private mutating func give(_ name: String, to task: Int) {
-        mutexes[name, default: Mutex()].holder = task
-        held[task, default: []].append(name)
+    private mutating func give(_ mutex: Int, to task: Int) {
+        named[mutex].holder = task
+        tasks[task, default: Task()].held.append(mutex)
     }
 
-    private mutating func release(_ name: String) -> [Int] {
-        if let holder = mutexes[name]?.holder { held[holder]?.removeAll { $0 == name } }
-        mutexes[name]?.holder = nil
-        guard let next = mutexes[name]?.waiters.first else { return [] }
-        mutexes[name]?.waiters.removeFirst()
-        waitsFor[next] = nil
-        give(name, to: next)
+    private mutating func release(_ mutex: Int) -> [Int] {
+        if let holder = named[mutex].holder { tasks[holder]?.held.removeAll { $0 == mutex } }
+        named[mutex].holder = nil
+        guard let next = named[mutex].lockers.first else { return [] }
+        named[mutex].lockers.removeFirst()
+        tasks[next]?.wait = nil
+        give(mutex, to: next)
         return [next]
     }
 
@@ -99,25 +117,27 @@ struct Synchronisation {
     /// Gives up the mutex and waits for the condition. A task that does not hold the mutex waits too, and has
     /// it afterwards.
     mutating func wait(_ condition: String, mutex: String, by task: Int) -> Effect {
+        let (place, lock) = (index(condition), index(mutex))
         var effect = Effect(blocks: true)
-        if mutexes[mutex]?.holder == task {
-            effect.woken = release(mutex)
+        if named[lock].holder == task {
+            effect.woken = release(lock)
         } else {
             effect.complaint = "waits for '\(condition)' without holding '\(mutex)'"
         }
-        conditions[condition, default: []].append(Waiter(task: task, mutex: mutex))
-        waitsFor[task] = .wait(condition: condition, mutex: mutex)
+        named[place].waiters.append(Waiter(task: task, mutex: lock))
+        tasks[task, default: Task()].wait = .condition(place)
         return effect
     }
 
     /// Ends the wait of one task, or of all. Each goes on as soon as it has its mutex again.
     mutating func signal(_ condition: String, all: Bool) -> Effect {
+        let place = index(condition)
         var effect = Effect()
-        let waiting = conditions[condition] ?? []
-        let woken = all ? waiting[...] : waiting.prefix(1)
-        conditions[condition]?.removeFirst(woken.count)
+        guard !named[place].waiters.isEmpty else { return effect }
+        let woken = Array(named[place].waiters.prefix(all ? .max : 1))
+        named[place].waiters.removeFirst(woken.count)
         for waiter in woken {
-            waitsFor[waiter.task] = nil
+            tasks[waiter.task]?.wait = nil
             if !lock(waiter.mutex, by: waiter.task).blocks { effect.woken.append(waiter.task) }
         }
         return effect
@@ -126,43 +146,49 @@ struct Synchronisation {
     // MARK: Suspend and resume, barriers, timers
 
     mutating func suspend(_ name: String, by task: Int) -> Effect {
-        suspended[name, default: []].append(task)
-        waitsFor[task] = .suspend(name)
+        let place = index(name)
+        named[place].suspended.append(task)
+        tasks[task, default: Task()].wait = .suspend(place)
         return Effect(blocks: true)
     }
 
     mutating func resume(_ name: String) -> Effect {
-        let woken = suspended.removeValue(forKey: name) ?? []
-        for task in woken { waitsFor[task] = nil }
+        let place = index(name)
+        let woken = named[place].suspended
+        named[place].suspended = []
+        for task in woken { tasks[task]?.wait = nil }
         return Effect(woken: woken)
     }
 
     /// Waits, unless this is the last task that was missing.
     mutating func arrive(at name: String, by task: Int) -> Effect {
-        barriers[name, default: Barrier(parties: 1)].waiters.append(task)
-        let woken = openBarrier(name)
+        let barrier = index(name)
+        named[barrier].arrived.append(task)
+        let woken = openBarrier(barrier)
         guard woken.isEmpty else { return Effect(woken: woken.filter { $0 != task }) }
-        waitsFor[task] = .barrier(name)
+        tasks[task, default: Task()].wait = .barrier(barrier)
         return Effect(blocks: true)
     }
 
     /// Lets everybody through when nobody is missing.
-    private mutating func openBarrier(_ name: String) -> [Int] {
-        guard let barrier = barriers[name], barrier.waiters.count >= barrier.parties else { return [] }
-        barriers[name]?.waiters = []
-        for task in barrier.waiters { waitsFor[task] = nil }
-        return barrier.waiters
+    private mutating func openBarrier(_ barrier: Int) -> [Int] {
+        let arrived = named[barrier].arrived
+        guard arrived.count >= named[barrier].parties else { return [] }
+        named[barrier].arrived = []
+        for task in arrived { tasks[task]?.wait = nil }
+        return arrived
     }
 
     /// The end of a timer's period, from which the next one counts. A timer starts with its first use.
     mutating func period(_ name: String, of period: UInt64, by task: Int, now: UInt64) -> UInt64 {
         if name == "unique" {
-            let end = ownTimers[task, default: now].adding(period)
-            ownTimers[task] = end
+            let end = (tasks[task]?.periodEnd ?? now).adding(period)
+            tasks[task, default: Task()].periodEnd = end
             return end
         }
-        let end = timers[name, default: now].adding(period)
-        timers[name] = end
+        let timer = index(name)
+        let end = (named[timer].periodEnd ?? now).adding(period)
+        named[timer].periodEnd = end
         return end
     }
 
@@ -171,20 +197,21 @@ struct Synchronisation {
     /// A task ends, wherever it is: it waits for nothing, its mutexes go to whoever waits for them, and
     /// barriers no longer expect it.
     mutating func end(_ id: Int, _ task: Workload.Task) -> Effect {
-        switch waitsFor.removeValue(forKey: id) {
-        case .lock(let name): mutexes[name]?.waiters.removeAll { $0 == id }
-        case .wait(let condition, _): conditions[condition]?.removeAll { $0.task == id }
-        case .suspend(let name): suspended[name]?.removeAll { $0 == id }
-        case .barrier(let name): barriers[name]?.waiters.removeAll { $0 == id }
-        default: break
+        let state = tasks.removeValue(forKey: id) ?? Task()
+        switch state.wait {
+        case .lock(let place): named[place].lockers.removeAll { $0 == id }
+        case .condition(let place): named[place].waiters.removeAll { $0.task == id }
+        case .suspend(let place): named[place].suspended.removeAll { $0 == id }
+        case .barrier(let place): named[place].arrived.removeAll { $0 == id }
+        case nil: break
         }
         var effect = Effect()
-        let left = held.removeValue(forKey: id) ?? []
-        if let name = left.first { effect.complaint = "ends while it holds '\(name)'" }
-        for name in left { effect.woken += release(name) }
+        if let first = state.held.first { effect.complaint = "ends while it holds '\(named[first].name)'" }
+        for mutex in state.held { effect.woken += release(mutex) }
         for name in Self.barriers(of: task).sorted() {
-            barriers[name]?.parties -= 1
-            effect.woken += openBarrier(name)
+            let barrier = index(name)
+            named[barrier].parties -= 1
+            effect.woken += openBarrier(barrier)
         }
         return effect
     }

@@ -25,19 +25,21 @@ struct TaskCursor {
             loop = loop.adding(1)
             return .turn
         }
-        let current = task.phases[phase]
-        let isOver = current.loops.map { phaseLoop >= $0 } ?? false
-        if isOver || (current.actions.isEmpty && current.loops != nil) {
+        // Looked at where it lies: a copy of a phase would count references.
+        let loops = task.phases[phase].loops
+        let count = task.phases[phase].actions.count
+        let isOver = loops.map { phaseLoop >= $0 } ?? false
+        if isOver || (count == 0 && loops != nil) {
             phase += 1
             phaseLoop = 0
             return .turn
         }
-        guard action < current.actions.count else {
+        guard action < count else {
             action = 0
             phaseLoop = phaseLoop.adding(1)
             return .turn
         }
         defer { action += 1 }
-        return .action(current.actions[action])
+        return .action(task.phases[phase].actions[action])
     }
 }

@@ -2,8 +2,9 @@
 /// repeated incidents.
 struct TimelineRecorder {
     private(set) var timeline = Timeline()
-    /// Per node: the state that it is in, since when, and the span that it continues.
-    private var open: [OpenSpan?] = []
+    /// Per node: the state that it is in, since when, and the span that it continues. Nodes come and never go, and a copy
+    /// of the recorder closes spans without changing this.
+    private let open = Table<OpenSpan>()
     private var incidents = IncidentLog()
     /// Per processor who had it last, until when, and how it lost it; nil once nobody has had it for a while.
     private var stopped: [(node: Int, time: UInt64, kind: Timeline.HandOver.Kind)?]
@@ -13,13 +14,15 @@ struct TimelineRecorder {
     private var announced: [Int: Timeline.HandOver.Kind] = [:]
 
     private struct OpenSpan {
-        var state: Timeline.State
+        /// Whether the node lives.
+        var isOpen = false
+        var state = Timeline.State.runnable
         var processor: UInt8 = 0
-        var start: UInt64
-        /// The span that ends where this one starts, when that has the same state.
-        var continues: Int?
-        /// The last span that was written for the node.
-        var last: Int?
+        var start: UInt64 = 0
+        /// The span that ends where this one starts, when that has the same state; -1: none.
+        var continues = -1
+        /// The last span that was written for the node; -1: none.
+        var last = -1
     }
 
     init(tick: UInt64, processors: Int) {
@@ -29,15 +32,22 @@ struct TimelineRecorder {
         lastOverhead = Array(repeating: nil, count: processors)
     }
 
+    /// Makes room for what many decisions leave, so that the lists need not be moved as they grow.
+    mutating func reserve(decisions: Int) {
+        timeline.decisions.reserveCapacity(decisions)
+        timeline.spans.reserveCapacity(2 * decisions)
+        timeline.handOvers.reserveCapacity(decisions)
+    }
+
     mutating func add(_ node: Timeline.Node) {
         timeline.nodes.append(node)
-        open.append(nil)
+        open.append(OpenSpan())
     }
 
     /// An environment begins.
     mutating func begin(_ node: Int, _ state: Timeline.State, at time: UInt64) {
         timeline.nodes[node].created = time
-        open[node] = OpenSpan(state: state, start: time, continues: nil, last: nil)
+        open[node] = OpenSpan(isOpen: true, state: state, start: time)
     }
 
     /// An environment changes its state. States that last no time leave no span.
@@ -45,25 +55,28 @@ struct TimelineRecorder {
     mutating func change(
         _ node: Int, to state: Timeline.State, at time: UInt64, on processor: UInt8 = 0
     ) {
-        guard var span = open[node], span.state != state else { return }
-        if span.state == .running { stop(node, on: span.processor, canGoOn: state == .runnable, at: time) }
-        if state == .running { start(node, on: processor, at: time) }
-        if time > span.start { span.last = close(span, node, at: time) }
-        span.state = state
-        span.processor = processor
-        span.start = time
-        span.continues = span.last.flatMap {
-            timeline.spans[$0].state == state && timeline.spans[$0].processor == processor ? $0 : nil
+        guard open[node].isOpen, open[node].state != state else { return }
+        if open[node].state == .running {
+            stop(node, on: open[node].processor, canGoOn: state == .runnable, at: time)
         }
-        open[node] = span
+        if state == .running { start(node, on: processor, at: time) }
+        if time > open[node].start { open[node].last = close(node, at: time) }
+        open[node].state = state
+        open[node].processor = processor
+        open[node].start = time
+        open[node].continues = -1
+        let last = open[node].last
+        if last >= 0, timeline.spans[last].state == state, timeline.spans[last].processor == processor {
+            open[node].continues = last
+        }
     }
 
     /// An environment ends.
     mutating func end(_ node: Int, at time: UInt64) {
-        guard let span = open[node] else { return }
-        if span.state == .running { stop(node, on: span.processor, canGoOn: false, at: time) }
-        if time > span.start { _ = close(span, node, at: time) }
-        open[node] = nil
+        guard open[node].isOpen else { return }
+        if open[node].state == .running { stop(node, on: open[node].processor, canGoOn: false, at: time) }
+        if time > open[node].start { _ = close(node, at: time) }
+        open[node].isOpen = false
         timeline.nodes[node].ended = time
     }
 
@@ -73,7 +86,7 @@ struct TimelineRecorder {
     mutating func announce(_ kind: Timeline.HandOver.Kind, by node: Int) { announced[node] = kind }
 
     private mutating func stop(_ node: Int, on processor: UInt8, canGoOn: Bool, at time: UInt64) {
-        let kind = announced.removeValue(forKey: node)
+        let kind = announced.isEmpty ? nil : announced.removeValue(forKey: node)
         stopped[Int(processor)] = (node, time, canGoOn ? kind ?? .revoked : .released)
     }
 
@@ -87,10 +100,12 @@ struct TimelineRecorder {
         stopped[Int(processor)] = nil
     }
 
-    private mutating func close(_ span: OpenSpan, _ node: Int, at time: UInt64) -> Int {
-        if let index = span.continues {
-            timeline.spans[index].end = time
-            return index
+    /// Writes the span that is open.
+    private mutating func close(_ node: Int, at time: UInt64) -> Int {
+        let span = open[node]
+        if span.continues >= 0 {
+            timeline.spans[span.continues].end = time
+            return span.continues
         }
         timeline.spans.append(
             Timeline.Span(
@@ -116,7 +131,7 @@ struct TimelineRecorder {
         timeline.decisions.append(decision)
         if let chosen = decision.chosen {
             // Who has been chosen again has given nothing away.
-            announced[chosen] = nil
+            if !announced.isEmpty { announced[chosen] = nil }
         } else {
             stopped[Int(decision.processor)] = nil
         }
@@ -149,7 +164,7 @@ struct TimelineRecorder {
         var copy = self
         copy.timeline.end = time
         for node in copy.open.indices {
-            if let span = copy.open[node], time > span.start { _ = copy.close(span, node, at: time) }
+            if open[node].isOpen, time > open[node].start { _ = copy.close(node, at: time) }
             // Who never came to be has no life: not even one that is still to come.
             copy.timeline.nodes[node].created = min(copy.timeline.nodes[node].created, time)
         }

@@ -60,6 +60,10 @@ struct Timeouts {
         return min(queued, nextQuantum ?? .max)
     }
 
+    func isDue(at now: UInt64) -> Bool {
+        (nextQuantum.map { $0 <= now } ?? false) || (queue.first.map { $0.time <= now } ?? false)
+    }
+
     mutating func add(_ timeout: Timeout, at time: UInt64) {
         queue.add(
             timeout, at: timeout.isPrecise ? time : time.roundedUp(toMultipleOf: tick), rank: timeout.rank)
@@ -77,7 +81,12 @@ struct Timeouts {
         findNextQuantum()
     }
 
-    private mutating func findNextQuantum() { nextQuantum = quanta.lazy.compactMap(\.self).min() }
+    private mutating func findNextQuantum() {
+        nextQuantum = quanta[0]
+        for case let end? in quanta.dropFirst() where nextQuantum.map({ end < $0 }) ?? true {
+            nextQuantum = end
+        }
+    }
 
     /// Sees to it that something is due at the next timer interrupt.
     mutating func addPoll(after now: UInt64) {

@@ -43,14 +43,19 @@ public struct Timeline: Sendable {
 
     /// A stretch of one state. The spans of an environment follow one another without gap, oldest first.
     public struct Span: Sendable, Hashable {
-        public var node: Int
+        public var start: UInt64
+        public var end: UInt64
+        // There are millions of them.
+        private var index: Int32
         public var state: State
         /// The processor on which it runs; 0 in other states.
         public var processor: UInt8
-        public var start: UInt64
-        public var end: UInt64
+        public var node: Int {
+            get { Int(index) }
+            set { index = Int32(clamping: newValue) }
+        }
         public init(node: Int, state: State, processor: UInt8 = 0, start: UInt64, end: UInt64) {
-            self.node = node
+            index = Int32(clamping: node)
             self.state = state
             self.processor = processor
             self.start = start
@@ -78,20 +83,25 @@ public struct Timeline: Sendable {
     /// One decision: an invocation of the chain of fragments, or of the default in its place.
     public struct Decision: Sendable, Hashable {
         public var time: UInt64
-        /// The processor that it was about.
-        public var processor: UInt8
-        /// The environment that got the processor; nil: nobody, it is idle.
-        public var chosen: Int?
-        /// Whether the default round robin took it.
-        public var byDefault: Bool
         /// Backward jumps and calls that the chain used.
         public var budgetUsed: UInt64
+        // There are millions of them.
+        private var index: Int32
+        /// The processor that it was about.
+        public var processor: UInt8
+        /// Whether the default round robin took it.
+        public var byDefault: Bool
+        /// The environment that got the processor; nil: nobody, it is idle.
+        public var chosen: Int? {
+            get { index < 0 ? nil : Int(index) }
+            set { index = newValue.map { Int32(clamping: max(0, $0)) } ?? -1 }
+        }
         public init(
             time: UInt64, processor: UInt8 = 0, chosen: Int?, byDefault: Bool, budgetUsed: UInt64
         ) {
             self.time = time
             self.processor = processor
-            self.chosen = chosen
+            index = chosen.map { Int32(clamping: max(0, $0)) } ?? -1
             self.byDefault = byDefault
             self.budgetUsed = budgetUsed
         }
@@ -116,18 +126,27 @@ public struct Timeline: Sendable {
         public var time: UInt64
         /// When the other one goes to work: later, if the kernel and fragments take some time in between.
         public var arrival: UInt64
+        // There are millions of them.
+        private var fromIndex: Int32
+        private var toIndex: Int32
         public var processor: UInt8
-        public var from: Int
-        public var to: Int
         public var kind: Kind
+        public var from: Int {
+            get { Int(fromIndex) }
+            set { fromIndex = Int32(clamping: newValue) }
+        }
+        public var to: Int {
+            get { Int(toIndex) }
+            set { toIndex = Int32(clamping: newValue) }
+        }
         public init(
             time: UInt64, arrival: UInt64? = nil, processor: UInt8 = 0, from: Int, to: Int, kind: Kind
         ) {
             self.time = time
             self.arrival = arrival ?? time
             self.processor = processor
-            self.from = from
-            self.to = to
+            fromIndex = Int32(clamping: from)
+            toIndex = Int32(clamping: to)
             self.kind = kind
         }
     }

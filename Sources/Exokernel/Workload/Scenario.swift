@@ -238,8 +238,10 @@ public struct Scenario: Sendable, Hashable {
 
 /// Limits of what the readers of workloads and scenarios accept. They bound the work of whoever comes after.
 public enum ScenarioLimits {
-    public static let environments = 4096
+    public static let environments = 1 << 17
     public static let schedulers = 1024
+    /// Environments and schedulers together, and the idle one, of a scenario that was not read from a file.
+    public static let ids = 1 << 18
     /// Schedulers above one another.
     public static let depth = 32
     public static let events = 4096

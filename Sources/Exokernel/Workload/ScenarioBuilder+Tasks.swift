@@ -62,7 +62,7 @@ extension ScenarioBuilder {
         return (0..<count).map { number in
             var copy = task
             if count > 1 { copy.name = "\(task.name)-\(number)" }
-            // Both times are at most a day, the count at most 4,096.
+            // Both times are at most a day, the count at most 131,072: that is less than 2^64 ns.
             copy.start += UInt64(number) * every
             return copy
         }

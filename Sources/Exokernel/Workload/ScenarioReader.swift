@@ -157,8 +157,8 @@ final class ScenarioBuilder {
                 .badQuantity(text, expected: "a whole number of pages, like 16MiB or 4096 pages"), at: node)
             return nil
         }
-        guard (64 << 10...1 << 30).contains(bytes) else {
-            tree.report(.outOfRange("'memory'", "64KiB to 1GiB"), at: node)
+        guard (64 << 10...1 << 32).contains(bytes) else {
+            tree.report(.outOfRange("'memory'", "64KiB to 4GiB"), at: node)
             return nil
         }
         return Int(bytes / 4096)
