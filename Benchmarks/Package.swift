@@ -33,7 +33,10 @@ let package = Package(
             path: "Benchmarks/Figures"),
         .executableTarget(
             name: "MachineBenchmarks",
-            dependencies: ["Workbench", .product(name: "Benchmark", package: "benchmark")],
+            dependencies: [
+                "Workbench", "CRoundTrip", .product(name: "Exokernel", package: "scode"),
+                .product(name: "Benchmark", package: "benchmark"),
+            ],
             path: "Benchmarks/MachineBenchmarks",
             plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]),
     ]

@@ -23,8 +23,8 @@ func number(_ value: Double) -> String {
 /// Nanoseconds of a whole decision: three fragments choose one of 100 environments, the machine switches to it and writes
 /// it down.
 func decision() -> Double {
-    let count: UInt64 = 1_000_000
-    return shortest(of: 7) {
+    let count: UInt64 = 200_000
+    return shortest(of: 40) {
         let machine = Machine.measured(Scenarios.decisions(count))
         return time { machine.run(until: .max) } / Double(count)
     }
@@ -34,12 +34,13 @@ func decision() -> Double {
 func roundTrip(_ kind: peer_kind, sameProcessor: Bool) -> Double? {
     guard let peer = peer_start(kind, 100, sameProcessor ? 1 : 0) else { return nil }
     defer { peer_stop(peer) }
-    let count = 20_000
+    let count = 5_000
     var answers: UInt64 = 0
-    let each = shortest(of: 5) {
+    let runs = 20
+    let each = shortest(of: runs) {
         time { for _ in 0..<count { answers += peer_decide(peer) > 0 ? 1 : 0 } } / Double(count)
     }
-    return answers == 5 * UInt64(count) ? each : nil
+    return answers == UInt64(runs * count) ? each : nil
 }
 
 let wanted = Set(CommandLine.arguments.dropFirst())

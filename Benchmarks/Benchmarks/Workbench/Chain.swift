@@ -50,9 +50,9 @@ public struct Chain {
 
     /// What one decision takes of real time.
     public func nanoseconds() -> Double {
-        let count = 1_000_000
+        let count = 100_000
         var best = Double.infinity
-        for _ in 0..<7 {
+        for _ in 0..<70 {
             var sum: UInt64 = 0
             let took = ContinuousClock().measure { for _ in 0..<count { sum += decide() } }
             guard sum > 0 else { fatalError("nobody was chosen") }
