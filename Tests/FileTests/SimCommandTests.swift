@@ -70,6 +70,18 @@ import Testing
         }
     }
 
+    /// With the seed that was used, and not the scenario's.
+    @Test func theSeedIsReplayed() throws {
+        try Self.inFolder { folder in
+            let trace = folder.appendingPathComponent("t.json").path
+            _ = try FileTests.run([
+                "sim", "scode-examples/schedulers/lottery.yaml", "--seed", "7", "--trace", trace,
+            ])
+            let lines = try FileTests.run(["sim", "--replay", trace])
+            #expect(lines.first?.hasPrefix("//> identical: ") == true && lines.last == "//= 0", "\(lines)")
+        }
+    }
+
     @Test func whatCannotBeReplayed() throws {
         #expect(try FileTests.run(["sim", "--replay", "no-such.json"]).last == "//= 66")
         let lines = try FileTests.run(["sim", "--replay", Self.example])
@@ -93,10 +105,16 @@ import Testing
         #expect(two.filter { $0.contains("windows of 200 ms") }.count == 2 && two.last == "//= 0")
     }
 
+    private static let schedulers = FileTests.root.appendingPathComponent("scode-examples/schedulers")
+    private static let pages =
+        ((try? FileManager.default.contentsOfDirectory(atPath: schedulers.path)) ?? [])
+        .filter { $0.hasSuffix(".md") && $0 != "README.md" }.sorted()
+
+    @Test func thereArePages() { #expect(Self.pages.count >= 8) }
+
     /// What the pages about schedulers show is what is printed.
-    @Test(arguments: ["chaos", "edf", "fair-users", "make", "pipeline", "priority", "stride", "unix"])
-    func pagesShowWhatIsPrinted(_ name: String) throws {
-        let page = FileTests.root.appendingPathComponent("scode-examples/schedulers/\(name).md")
+    @Test(arguments: pages) func pagesShowWhatIsPrinted(_ name: String) throws {
+        let page = Self.schedulers.appendingPathComponent(name)
         let blocks = try String(contentsOf: page, encoding: .utf8).components(
             separatedBy: "```console\n$ scodec ")
         #expect(blocks.count > 1)

@@ -85,15 +85,19 @@ import Testing
 
     /// Who is not there goes first, then whoever is last; how many says the last line.
     @Test func whatHasNoRoomIsCounted() {
-        func names(_ rows: Int) -> [String] {
+        func names(_ rows: Int, _ now: Snapshot = Self.now) -> [String] {
             let size = WatchView.Size(columns: 60, rows: rows)
-            return WatchView.lines(Self.now, title: "x", size: size).dropFirst(4).map {
+            return WatchView.lines(now, title: "x", size: size).dropFirst(4).map {
                 String($0.drop { $0 == " " }.prefix { $0 != " " })
             }
         }
         #expect(names(9) == ["root", "alice", "a", "b", "late"])
         #expect(names(8) == ["root", "alice", "a", "…"])
         #expect(names(6) == ["root", "…"])
+        var other = Self.now
+        other.nodes.swapAt(1, 4)
+        #expect(names(9, other) == ["root", "late", "a", "b", "alice"])
+        #expect(names(8, other) == ["root", "a", "b", "…"])
         let last = WatchView.lines(Self.now, title: "x", size: WatchView.Size(columns: 60, rows: 7)).last
         #expect(last == "… and 3 more")
     }
