@@ -4,6 +4,8 @@ struct ShareSeries {
     static let mostWindows: UInt64 = 800
     /// About as many as that if nobody says how long a window is.
     private static let usualWindows: UInt64 = 50
+    /// Of all nodes together: many nodes have fewer windows.
+    private static let mostShares = 8_000_000
 
     /// The length of each window but the last, which ends with the simulation; nanoseconds.
     let window: UInt64
@@ -17,7 +19,8 @@ struct ShareSeries {
     /// - Parameter window: nanoseconds; nil, or so few that nobody could see them: what suits the length.
     init(_ timeline: Timeline, window: UInt64? = nil) {
         let end = timeline.end
-        let shortest = Self.step(end, Self.mostWindows)
+        let most = min(Self.mostWindows, UInt64(Self.mostShares / max(1, timeline.nodes.count)))
+        let shortest = Self.step(end, max(Self.usualWindows, most))
         self.window = max(window ?? Self.step(end, Self.usualWindows), shortest)
         self.end = end
         processors = Double(max(1, timeline.processors))
