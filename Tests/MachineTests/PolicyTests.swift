@@ -87,6 +87,41 @@ import Testing
         #expect(timeline.messages == ["root: detach failed: scheduler 'root' is the root, which stays"])
     }
 
+    /// A scheduler that spends nearly all of what all share, and then declines, fails, and is removed; whoever the
+    /// budget ended in is not to blame. From then on everybody is asked again.
+    @Test(arguments: [9_999, 9_998]) func aSpendthriftIsFound(_ rounds: Int) throws {
+        let burns = Code.source(
+            "fragment f() {\n setul n, \(rounds)\nagain:\n subul n, n, 1\n bneul n, 0, again\n s_refuse\n }")
+        let turns = try Examples.fragment("schedulers/round-robin.scode")
+        let timeline = try Scenario.with(
+            turns,
+            [
+                .scheduler("burner", burns, [Self.busy("own")]),
+                .scheduler("a", turns, [Self.busy("a1"), Self.busy("a2")]),
+                .scheduler("b", turns, [Self.busy("b1")]),
+            ]
+        ).run()
+        #expect(timeline.messages.contains { $0.hasPrefix("burner: has nobody to run, and takes") })
+        #expect(timeline.messages.contains { $0.hasPrefix("burner: detached after 3 failures") })
+        #expect(timeline.messages.allSatisfy { $0.hasPrefix("burner") }, "\(timeline.messages)")
+        // Without its fragment the burner's environment has its share, by default.
+        for name in ["burner", "a", "b"] {
+            #expect((320...346).contains(timeline.received(name) * 1000 / timeline.end), "\(name)")
+        }
+    }
+
+    /// A root that spends all itself fails, whatever is below it.
+    @Test func aRootThatLoopsIsRemoved() throws {
+        let turns = try Examples.fragment("schedulers/round-robin.scode")
+        let timeline = try Scenario.with(
+            Code.loops, [.scheduler("a", turns, [Self.busy("a1")]), Self.busy("x")]
+        ).run()
+        #expect(
+            timeline.messages.contains { $0.hasPrefix("root: detached after 3 failures") },
+            "\(timeline.messages)")
+        #expect(timeline.messages.allSatisfy { $0.hasPrefix("root") })
+    }
+
     /// One user's scheduler burns the budget of all and then declines; what the budget ends in is another's, who has
     /// nobody to run, or somebody. Neither is to blame.
     @Test(arguments: [true, false]) func whoeverTheBudgetEndsInIsNotToBlame(_ declines: Bool) throws {

@@ -96,21 +96,65 @@ extension Machine {
     }
 
     /// The budget is everybody's: whoever had it when it ended need not be who wasted it. A scheduler below the root is
-    /// asked again, with a budget of its own; one with fragments below it may have been robbed by them.
+    /// asked again, with a budget of its own. If it can do with that, others are looked at; if it cannot, those below it
+    /// are, before it is to blame itself.
     private func chooseWithoutBudget(
         _ scheduler: Int, _ failure: SchedulerFragment.Failure, _ budgetUsed: inout UInt64
     ) -> Choice? {
-        if scheduler != tree.root, let fragment = activeFragment(of: scheduler) {
+        let root = tree.root
+        if scheduler != root, let fragment = activeFragment(of: scheduler) {
+            let before = budgetUsed
             switch ask(fragment, &budgetUsed) {
             case .environment(let id, let by):
                 return Choice(environment: id, byDefault: !downloaded.contains(by))
-            case .refused: return firstRunnable(below: tree.root)  // nobody of its own is to run
+            case .refused:
+                let alone = (scheduler: scheduler, used: budgetUsed - before)
+                return askEachAlone(below: root, besides: alone, &budgetUsed).choice
+                    ?? firstRunnable(below: root)
             case .aborted, .misled: break
             }
         }
+        let below = askEachAlone(below: scheduler, &budgetUsed)
+        if below.hasSpendthrift { return below.choice ?? firstRunnable(below: root) }
         report(failure.message, scheduler, registers: failure.registers)
-        guard hasFragmentBelow(scheduler) else { return chooseAfterFailure(of: scheduler, &budgetUsed) }
-        return chooseByDefault(below: scheduler, &budgetUsed) ?? firstRunnable(below: tree.root)
+        guard below.used > scenario.machine.budget / 2 else {
+            return chooseAfterFailure(of: scheduler, &budgetUsed)
+        }
+        // Together they take too much, which is nobody's fault alone.
+        return below.choice ?? chooseByDefault(below: scheduler, &budgetUsed) ?? firstRunnable(below: root)
+    }
+
+    /// Asks the schedulers right below one, each with a budget of its own, until one of them has somebody to run. Of
+    /// those that have not, the one that spent the most, and more than a quarter of the whole, has failed.
+    /// - Parameter asked: one that has been asked already, what it spent, and that it has nobody.
+    private func askEachAlone(
+        below scheduler: Int, besides asked: (scheduler: Int, used: UInt64) = (0, 0),
+        _ budgetUsed: inout UInt64
+    ) -> (choice: Choice?, used: UInt64, hasSpendthrift: Bool) {
+        let budget = scenario.machine.budget
+        let start = budgetUsed
+        var worst: (scheduler: Int, used: UInt64)?
+        func note(_ id: Int, _ used: UInt64) {
+            if downloaded.contains(id), used > worst?.used ?? budget / 4 { worst = (id, used) }
+        }
+        note(asked.scheduler, asked.used)
+        var choice: Choice?
+        for id in tree[scheduler]?.slots ?? [] where id != 0 && id != asked.scheduler && choice == nil {
+            guard let fragment = activeFragment(of: id) else { continue }
+            let before = budgetUsed
+            if case .environment(let chosen, let by) = ask(fragment, &budgetUsed) {
+                choice = Choice(environment: chosen, byDefault: !downloaded.contains(by))
+            } else {
+                note(id, budgetUsed - before)
+            }
+        }
+        if let worst {
+            report(
+                "has nobody to run, and takes \(worst.used) of the budget of \(budget) to say so",
+                worst.scheduler)
+            countFailure(of: worst.scheduler)
+        }
+        return (choice, budgetUsed - start, worst != nil)
     }
 
     /// The default's choice among what lies below a scheduler whose fragment failed.
@@ -176,10 +220,6 @@ extension Machine {
             }
             return .environment(id, by: scheduler)
         }
-    }
-
-    private func hasFragmentBelow(_ scheduler: Int) -> Bool {
-        downloaded.keys.contains { environments.isBelow($0, scheduler) }
     }
 
     /// A fragment that fails again and again goes, and the default takes its place for good.
