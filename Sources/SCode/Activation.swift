@@ -11,7 +11,7 @@ public final class NativeStack {
     /// - Returns: nil when the system gives no memory.
     public init?(for engine: EngineKind, size: Int? = nil) {
         // Native code needs a frame for each activation; the interpreter is Swift, with large ones.
-        let wanted = min(max(size ?? (engine == .native ? 64 << 10 : 512 << 10), 1), 1 << 30)
+        let wanted = min(max(size ?? (engine == .native ? 64 << 10 : 2 << 20), 1), 1 << 30)
         self.size = (wanted + PhysicalMemory.pageSize - 1) / PhysicalMemory.pageSize * PhysicalMemory.pageSize
         let size = self.size
         guard let top = scode_stack_create(size) else { return nil }

@@ -64,9 +64,7 @@ extension Machine {
         guard mayGoOn(id, program) else { return }
         if program.hasLostProcessor {
             program.hasLostProcessor = false
-            if program.handles(.prologue) {
-                _ = program.push(.init(entry: .prologue), burst: takeBurst(of: id))
-            }
+            _ = begin(.init(entry: .prologue), of: id, program)
         }
         while mayGoOn(id, program), !program.hasYielded, !isStopped, environments[id].burst == 0 {
             countStep()
@@ -76,7 +74,7 @@ extension Machine {
                 program.running[program.running.count - 1].event = nil
                 handle(event, of: id, program)
             } else if let upcall = program.takeUpcall() {
-                guard program.push(upcall, burst: takeBurst(of: id)) else {
+                guard begin(upcall, of: id, program) else {
                     kill(id, "no room for upcall '\(upcall.entry.rawValue)'")
                     return
                 }
@@ -95,9 +93,12 @@ extension Machine {
         return !processors[processor].isRevoked || program.revokedSince != nil
     }
 
-    private func takeBurst(of id: Int) -> UInt64 {
-        defer { environments[id].burst = 0 }
-        return environments[id].burst
+    /// Begins a handler above whatever is active, which keeps what it still needs of the processor for later.
+    /// - Returns: whether there is such a handler, it is not active, and the stack has room.
+    private func begin(_ upcall: Program.Upcall, of id: Int, _ program: Program) -> Bool {
+        guard program.push(upcall, burst: environments[id].burst) else { return false }
+        environments[id].burst = 0
+        return true
     }
 
     /// Runs the innermost activation until the next timer interrupt at the latest. What it did counts from when the
@@ -132,7 +133,7 @@ extension Machine {
             let detail: UInt64 = (isStore ? 1 : 0) | (reason == .pageProtection ? 2 : 0)
             let upcall = Program.Upcall(entry: .fault, subject: address, detail: detail)
             // Without a handler, or in it, the access fails, and with it the program.
-            if !program.push(upcall, burst: 0) { answer(0, to: program) }
+            if !begin(upcall, of: id, program) { answer(0, to: program) }
         case .left(let invocation): leave(invocation, id, program)
         }
     }
@@ -178,7 +179,7 @@ extension Machine {
         program.isTold = true
         saveRegisters(id, program)
         // Without room for it the processor is taken as if there were none.
-        return !program.push(.init(entry: .epilogue), burst: takeBurst(of: id))
+        return !begin(.init(entry: .epilogue), of: id, program)
     }
 
     /// Shows the interrupted registers in the environment's own page: `struct saved { valid: ul, line: ul, r: 32 × ul }`.
