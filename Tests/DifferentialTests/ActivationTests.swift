@@ -167,14 +167,15 @@ import Testing
         let fragment = try Fragment(#require(module.fragment()), engine: engine)
         let stack = try #require(NativeStack(for: engine))
         var activations: [Activation] = []
-        while let next = Activation(fragment, on: stack, above: activations.last), activations.count < 1000 {
+        while let next = Activation(fragment, on: stack, above: activations.last), activations.count < 10_000
+        {
             activations.append(next)
             guard case .systemCall = next.resume(budget: 1) else {
                 Issue.record("no system call")
                 return
             }
         }
-        #expect((4..<1000).contains(activations.count))
+        #expect((4..<10_000).contains(activations.count))
         while !activations.isEmpty { activations.removeLast() }
     }
 

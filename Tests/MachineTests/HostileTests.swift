@@ -123,8 +123,14 @@ import Testing
                 .task("b", loops: nil, [.run(5 * ms)]),
             ]
         ).run()
-        #expect(timeline.messages == ["root: abort budget-exhausted at line 17 × 250"])
-        #expect(timeline.received("b") == timeline.end)
+        // The one that wasted it is found and removed; the default offers its turn to what it schedules.
+        #expect(
+            timeline.messages == [
+                "waster: has nobody to run, and takes 9989 of the budget of 10000 to say so × 3",
+                "waster: detached after 3 failures within 1000 ticks",
+            ])
+        #expect(timeline.received("a") + timeline.received("b") == timeline.end)
+        #expect(timeline.received("a") > timeline.end / 100 * 98)
     }
 
     @Test func differentIncidentsAreBounded() throws {
