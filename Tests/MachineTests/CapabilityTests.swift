@@ -109,6 +109,14 @@ import Testing
         #expect(try result("sys_map r1, r31, 0, 0x40000000, r2, 4, 3", setup: reader) == -1)
         #expect(try result("sys_page_free r1, r2, 4", setup: reader) == -1)
         #expect(try result("sys_access r1, 1, r2, 4, 4, 63", setup: reader) == -1)
+        // However much a capability allows: the page's list says for what it counts here.
+        let strong = page + "sys_cap_derive r3, 0, 4, 7, 63\n sys_access r3, 1, r2, 0, 4, 1\n"
+        #expect(try result("sys_map r1, r31, 0, 0x40000000, r2, 4, 1", setup: strong) == 0)
+        #expect(try result("sys_map r1, r31, 0, 0x40000000, r2, 4, 3", setup: strong) == -1)
+        // What was mapped for reading is not made writable.
+        let mapped = page + "sys_map r3, r31, 0, 0x40000000, r2, 0, 1\n"
+        #expect(try result("sys_protect r1, 0x40000000, 3, 0", setup: mapped) == -1)
+        #expect(try result("sys_protect r1, 0x40000000, 1, 0", setup: mapped) == 0)
         // A longer name does not dominate a shorter one, whatever its rights.
         let child = page + "sys_cap_derive r3, 0, 4, 7, 63\n"
         #expect(try result("sys_map r1, r31, 0, 0x40000000, r2, 4, 1", setup: child) == -1)

@@ -218,6 +218,57 @@ import Testing
         #expect(timeline.messages.isEmpty)
     }
 
+    /// A timeout that was cancelled is not taken for the one that has its number now.
+    @Test func aCancelledTimeoutStaysSo() throws {
+        let code = """
+            fragment main() {
+                sys_timeout a, 3000000, 0
+                sys_timeout_cancel e, a, 0
+                sys_timeout a, 9000000, 0
+                sys_sleep left, 50000000
+                divul   left, left, 1000000
+                accept  left
+            }
+            fragment timeout() {
+                accept 0
+            }
+            """
+        let timeline = try Scenario.with(nil, [.program("p", code)]).run()
+        #expect(timeline.exit("p") == 41)
+    }
+
+    /// What a program does after the end of its quantum it has not done yet when the others run.
+    @Test func storesDoNotComeEarly() throws {
+        let writer = """
+            fragment main() {
+                sys_page_alloc page, 0
+                sys_map e, r31, 0, 0x40000000, page, 0, 3
+                sys_map e, 3, 1, 0x40000000, page, 0, 1
+                setp    p, 0x40000000
+                setul   i, 0
+            again:
+                addul   i, i, 1
+                stuli   i, p, 0
+                bltul   i, 9000, again
+                accept  i
+            }
+            """
+        let reader = """
+            fragment main() {
+                setp    p, 0x40000000
+                lduli   i, p, 0
+                accept  i
+            }
+            """
+        let manage = Scenario.Grant(object: .environment("reader"), rights: 16)
+        let timeline = try Scenario.with(
+            nil, [.program("writer", writer, capabilities: [manage]), .program("reader", reader)]
+        ).run()
+        // The quantum is 4 ms: 4,000 jumps, less three calls.
+        #expect(timeline.exit("reader").map { (3_995...4_001).contains($0) } == true)
+        #expect(timeline.exit("writer") == 9000)
+    }
+
     @Test func eventsOfOthers() throws {
         let code = """
             region notes: virtual rw, 4096
