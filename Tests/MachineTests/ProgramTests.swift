@@ -59,32 +59,37 @@ import Testing
 
     // MARK: Upcalls
 
+    /// Counts for 9 ms, in r5, and ends with what its upcalls have noted.
+    private static let countsThenTells = """
+        region notes: virtual rw, 4096
+        macro add_note(amount) {
+            setp   b, notes
+            lduli  n, b, 0
+            addul  n, n, amount
+            stuli  n, b, 0
+        }
+        fragment main() {
+            setul  r5, 0
+        again:
+            addul  r5, r5, 1
+            bltul  r5, 9001, again
+            setp   b, notes
+            lduli  n, b, 0
+            accept n
+        }
+        """
+
     /// Told before it loses the processor, and when it has it again.
     @Test func anEpilogueYieldsAndAPrologueComesBack() throws {
         let code = """
-            region notes: virtual rw, 4096
-            fragment main() {
-                setul  i, 0
-            again:
-                addul  i, i, 1
-                bltul  i, 9001, again
-                setp   b, notes
-                lduli  n, b, 0
-                accept n
-            }
+            \(Self.countsThenTells)
             fragment epilogue() {
-                setp   b, notes
-                lduli  n, b, 0
-                addul  n, n, 1
-                stuli  n, b, 0
+                add_note 1
                 sys_yield
                 accept 0
             }
             fragment prologue() {
-                setp   b, notes
-                lduli  n, b, 0
-                addul  n, n, 100
-                stuli  n, b, 0
+                add_note 100
                 accept 0
             }
             """
@@ -98,24 +103,12 @@ import Testing
     /// The registers that were interrupted lie in the own page: i has been counted to the end of the quantum.
     @Test func theEpilogueSeesTheInterruptedRegisters() throws {
         let code = """
-            region notes: virtual rw, 4096
-            fragment main() {
-                setul  r5, 0
-            again:
-                addul  r5, r5, 1
-                bltul  r5, 9001, again
-                setp   b, notes
-                lduli  n, b, 0
-                accept n
-            }
+            \(Self.countsThenTells)
             fragment epilogue() {
                 setp   own, 4096
                 lduli  valid, own, 0
                 lduli  value, own, 56
-                setp   b, notes
-                lduli  n, b, 0
-                addul  n, n, value
-                stuli  n, b, 0
+                add_note value
                 sys_yield
                 anduli valid, valid, 32
                 accept valid
@@ -412,8 +405,11 @@ import Testing
         #expect(timeline.handOvers.count { $0.kind == .granted } == 1)
     }
 
+    /// Fragments see it, too: priority, for one, goes by `machine.quantum`.
     @Test func theQuantumIsSetByWhoeverMay() throws {
         let code = """
+            struct machine { time: ul, tick: ul, quantum: ul }
+            region machine: virtual ro, sizeof(machine)
             fragment main() {
                 sys_quantum a, 2000000, 0
                 sys_quantum b, 2000000, 1
@@ -427,6 +423,9 @@ import Testing
                 addl   a, a, b
                 addl   a, a, c
                 mull   a, a, -1
+                setp   p, machine
+                lduli  q, p, machine.quantum
+                addl   a, a, q
                 accept a
             }
             """
@@ -437,7 +436,7 @@ import Testing
                 .task("hog", [.run(8 * ms)]),
             ]
         ).run()
-        #expect(timeline.exit("p") == 104)
+        #expect(timeline.exit("p") == 2_000_104)
         #expect(timeline.schedule.hasPrefix("p 0-4, hog 4-6, p 6-"))
     }
 

@@ -46,6 +46,7 @@ extension Machine {
                 throw .invalidArgument
             }
             quantum = operands[0]
+            exposed.setMachine(ExposedState.MachineField.quantum, quantum)
         case .allocatePage: return UInt64(try allocatePage(guardedBy: operands[0], id, program))
         case .freePage: try freePage(operands[0], operands[1], id, program)
         case .map: try map(operands, program)
