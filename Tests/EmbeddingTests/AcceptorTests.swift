@@ -244,6 +244,13 @@ import Testing
         #expect(try admit(size: 10, priority: 2, weights: weights, state: state) == 30)
     }
 
+    @Test func workerOfTheGuideWorks() throws {
+        let done = try #require(try work(on: [3, 4, 5, 6], slice: 2))
+        // Four jumps: the third waits for the second budget.
+        #expect(done.result == 18 && done.interruptions == 1)
+        #expect(try work(on: [], slice: 1)?.result == 0)
+    }
+
     /// What the guide shows is what is compiled here.
     @Test func guideShowsThisCode() throws {
         let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
@@ -252,7 +259,7 @@ import Testing
         let guide = try String(
             contentsOf: folder.appendingPathComponent("../../docs/embedding.md").standardizedFileURL,
             encoding: .utf8)
-        for part in ["state", "clock", "macros", "guard", "acceptor", "policy", "use"] {
+        for part in ["state", "clock", "macros", "guard", "acceptor", "policy", "use", "work"] {
             let code = source.components(separatedBy: "// [\(part)]\n").last?.components(
                 separatedBy: "// [/\(part)]"
             ).first

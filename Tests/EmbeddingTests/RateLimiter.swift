@@ -135,3 +135,56 @@ func admit(size: UInt64, priority: UInt64, weights: UnsafeMutableRawPointer, sta
     }
 }
 // [/use]
+
+// [work]
+/// Workers ask for what is to be added up, and say what came of it.
+let worker = {
+    var acceptor = Acceptor(
+        name: "worker",
+        macros: [
+            MacroInstruction(
+                "next_number", [.result(.ul)], .systemCall(1), meaning: "the next number; 0: there is none"),
+            MacroInstruction("finish", [.value(.ul)], .accept, meaning: "ends with a result"),
+        ])
+    acceptor.isInterruptible = true
+    return acceptor
+}()
+
+/// - Parameter slice: backward jumps after which the worker is interrupted.
+/// - Returns: what the worker made of the numbers, and how often it was interrupted.
+func work(on numbers: [UInt64], slice: UInt64) throws -> (result: UInt64, interruptions: Int)? {
+    let module = try Module(
+        text: """
+            accept worker
+
+            fragment sum() {
+                setul   sum, 0
+            again:
+                next_number n
+                addul   sum, sum, n
+                bneul   n, 0, again
+                finish  sum
+            }
+            """, acceptor: worker)
+    guard let code = module.fragment(), let stack = NativeStack(for: .native) else { return nil }
+    let fragment = try Fragment(code)
+    guard let activation = Activation(fragment, on: stack) else { return nil }
+    var rest = numbers.makeIterator()
+    var interruptions = 0
+    var event = activation.resume(budget: slice)
+    while true {
+        switch event {
+        case .interrupted:
+            interruptions += 1  // something else could run now
+            event = activation.resume(budget: slice)
+        case .systemCall:
+            event = activation.resume(budget: activation.remainingBudget, answer: rest.next() ?? 0)
+        case .pageFault:
+            event = activation.resume(budget: activation.remainingBudget, answer: 0)  // it is aborted
+        case .left(let invocation):
+            guard case .accept(let result) = invocation.exit else { return nil }
+            return (result, interruptions)
+        }
+    }
+}
+// [/work]
