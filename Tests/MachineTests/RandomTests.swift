@@ -90,6 +90,14 @@ import Testing
         }
     }
 
+    /// A few thousand steps show what there is to see.
+    static let limits: Machine.Limits = {
+        var limits = Machine.Limits()
+        limits.actionsPerInstant = 200
+        limits.steps = 5000
+        return limits
+    }()
+
     @Test func whateverHappens() throws {
         let sources: [Scenario.FragmentSource?] = [
             nil, Code.first, Code.firstSlot, Code.loops, Code.aborts, Code.refuses, Code.accepts(3),
@@ -97,9 +105,7 @@ import Testing
             try Examples.fragment("schedulers/lottery.scode"),
             try Examples.fragment("two-users.scode"),
         ]
-        var limits = Machine.Limits()
-        limits.actionsPerInstant = 200
-        limits.steps = 5000
+        let limits = Self.limits
         var built = 0
         for seed in 0..<200 {
             var maker = Maker(random: SeededGenerator(seed: UInt64(seed)), sources: sources)

@@ -137,9 +137,7 @@ import Testing
             try Examples.fragment("schedulers/round-robin.scode"),
             try Examples.fragment("schedulers/unix.scode"),
         ]
-        var limits = Machine.Limits()
-        limits.actionsPerInstant = 200
-        limits.steps = 5000
+        let limits = RandomTests.limits
         var built = 0
         for seed in 1000..<1200 {
             var maker = RandomTests.Maker(random: SeededGenerator(seed: UInt64(seed)), sources: sources)

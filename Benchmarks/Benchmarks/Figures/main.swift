@@ -71,12 +71,8 @@ if isWanted("costs") {
 }
 
 if isWanted("hour") {
-    let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(
-        path: "../../../scode-examples")
     do {
-        let (scenario, _) = try ScenarioReader.read(path: "two-users.yaml") {
-            try String(contentsOf: folder.appending(path: $0), encoding: .utf8)
-        }
+        let (scenario, _) = try ScenarioReader.read(path: "two-users.yaml", file: Scenarios.example)
         var decisions = 0
         let took = shortest(of: 3) {
             let machine = Machine.measured(Scenarios.hour(scenario))

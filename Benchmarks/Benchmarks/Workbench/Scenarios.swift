@@ -1,54 +1,27 @@
 import Exokernel
+import Foundation
 
 /// Machines to measure.
 public enum Scenarios {
-    /// Round robin over so many children: `scode-examples/schedulers/round-robin.scode` with a list as long as it is used.
+    /// A file of `scode-examples`.
+    public static func example(_ name: String) -> String {
+        let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(
+            path: "../../../scode-examples")
+        do {
+            return try String(contentsOf: folder.appending(path: name).standardizedFileURL, encoding: .utf8)
+        } catch {
+            fatalError("\(error)")
+        }
+    }
+
+    /// `scode-examples/schedulers/round-robin.scode` with a list of children as long as it is used.
     /// - Parameter turn: the guard of the region in which a scheduler remembers whose turn it is.
     static func turns(_ places: Int, turn: String = "virtual") -> Scenario.FragmentSource {
-        Scenario.FragmentSource(
-            path: "turns.scode",
-            text: """
-                accept scheduler
-                struct child { kind: u, id: u, weight: u, environment: u }
-                struct environment {
-                    id: u, status: u, ticks: ul, page_faults: u, pages: u, owner: u, priority: i
-                }
-                const places = \(places)
-                region children: physical ro, places * sizeof(child)
-                region environments: physical ro, 8192 * sizeof(environment)
-                region turn: \(turn) rw, 8
-
-                fragment turns() {
-                    setp    memory, turn
-                    lduli   at, memory, 0
-                    setul   left, places
-                look:
-                    bltuli  at, places, inside
-                    setul   at, 0
-                inside:
-                    mululi  offset, at, sizeof(child)
-                    setp    entry, children
-                    addp    entry, entry, offset
-                    adduli  at, at, 1
-                    stuli   at, memory, 0
-                    ldui    kind, entry, child.kind
-                    ldui    id, entry, child.id
-                    beqi    kind, 2, offer
-                    bnei    kind, 1, next
-                    mululi  offset, id, sizeof(environment)
-                    setp    other, environments
-                    addp    other, other, offset
-                    ldui    status, other, environment.status
-                    bnei    status, 1, next
-                    s_app_sched id
-                offer:
-                    s_sub_sched id
-                next:
-                    subuli  left, left, 1
-                    bneuli  left, 0, look
-                    s_refuse
-                }
-                """)
+        let text = example("schedulers/round-robin.scode")
+            .replacing("const places = 256", with: "const places = \(places)")
+            .replacing("region turn: virtual", with: "region turn: \(turn)")
+        precondition(text.contains("const places = \(places)") && text.contains("region turn: \(turn)"))
+        return Scenario.FragmentSource(path: "round-robin.scode", text: text)
     }
 
     /// Somebody who always wants the processor.
