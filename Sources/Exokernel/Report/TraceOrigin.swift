@@ -6,12 +6,17 @@ public struct TraceOrigin: Sendable, Hashable, Decodable {
     public struct Input: Sendable, Hashable, Decodable {
         /// As it was given, or as the scenario leads to it.
         public var path: String
-        /// 64 hexadecimal digits.
-        public var sha256: String
+        /// The FNV-1a hash of its text, 16 hexadecimal digits. It tells a file from what it was before, not from what
+        /// somebody makes in order to deceive: what counts is that the same trace comes of it.
+        public var fnv1a: String
 
         public init(path: String, text: String) {
             self.path = path
-            sha256 = SHA256.hex([UInt8](text.utf8))
+            let hash = text.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) {
+                ($0 ^ UInt64($1)) &* 0x100_0000_01b3
+            }
+            let digits = String(hash, radix: 16)
+            fnv1a = String(repeating: "0", count: 16 - digits.utf8.count) + digits
         }
     }
 
@@ -33,7 +38,7 @@ public struct TraceOrigin: Sendable, Hashable, Decodable {
 
     var json: String {
         let inputs = inputs.map {
-            "{\"path\": \(ReportFormat.json($0.path)), \"sha256\": \(ReportFormat.json($0.sha256))}"
+            "{\"path\": \(ReportFormat.json($0.path)), \"fnv1a\": \(ReportFormat.json($0.fnv1a))}"
         }
         return "{\"generator\": \(ReportFormat.json(generator)), \"format\": \(format), \"seed\": \(seed), "
             + "\"inputs\": [\(inputs.joined(separator: ", "))]}"
@@ -42,7 +47,7 @@ public struct TraceOrigin: Sendable, Hashable, Decodable {
     /// The files that are not what they were when a trace was written, one phrase each.
     public func changes(since old: TraceOrigin) -> [String] {
         func hashes(_ origin: TraceOrigin) -> [String: String] {
-            Dictionary(origin.inputs.map { ($0.path, $0.sha256) }) { first, _ in first }
+            Dictionary(origin.inputs.map { ($0.path, $0.fnv1a) }) { first, _ in first }
         }
         let (then, now) = (hashes(old), hashes(self))
         return then.keys.sorted().compactMap { path in
