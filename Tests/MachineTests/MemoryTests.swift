@@ -216,7 +216,7 @@ import Testing
             fragment reclaim() {
                 setp   p, list
                 lduli  n, p, 0
-                setul  left, r30
+                movul  left, r30
             give:
                 mulul  offset, n, 8
                 addp   q, p, offset
@@ -228,7 +228,7 @@ import Testing
                 stuli  n, p, 0
                 accept 1
             }
-            """.replacing("setul  left, r30", with: "movul  left, r30")
+            """
         let timeline = try Self.run(
             Self.hoarder + reclaim, memory: 256, besides: [.program("wanter", Self.wanter)])
         #expect(timeline.exit("wanter") == 3)

@@ -377,7 +377,7 @@ import Testing
         let timeline = try Scenario.with(
             nil, [.program("p", code), .task("first", [.run(2 * ms)]), .task("second", [.run(2 * ms)])]
         ).run()
-        #expect(timeline.exit("p") == nil || timeline.exit("p") == 2)
+        #expect(timeline.exit("p") == 2)
         #expect(timeline.schedule.hasPrefix("p 0-0.001, first 0.001-2.001"))
         #expect(timeline.directedYields.count == 1)
     }
