@@ -108,13 +108,14 @@ public final class Fragment {
     ///   - regions: what each of the program's regions is bound to, in their order.
     ///   - space: the owner's address space, for virtual memory.
     ///   - slotCount: places for sub-fragments, all empty at first.
+    ///   - cache: where machine code of the same verified fragment may be found, and is left for others.
     ///   - checksFacts: whether the interpreter checks every claim of the verifier, for tests: see
     ///     `Invocation.violation`. *Requires* that the program was verified with `keepsStates`.
     public init(
         _ code: VerifiedFragment, regions: [RegionBinding] = [], space: AddressSpace? = nil,
         slotCount: Int = 0,
         engine: EngineKind = .native, observing observation: RegisterObservation = .live,
-        checksFacts: Bool = false
+        sharing cache: CodeCache? = nil, checksFacts: Bool = false
     ) throws(InstallFailure) {
         let hasAtomics = code.code.instructions.contains { $0.opcode.isAtomic }
         try RegionBinding.check(regions, against: code.regions, space: space, hasAtomics: hasAtomics)
@@ -130,7 +131,13 @@ public final class Fragment {
             calls.append(call)
         }
         if engine == .native {
-            do { native = try NativeCode.compile(code, observing: observation) } catch {
+            do throws(CompileFailure) {
+                if let cache {
+                    native = try cache.native(code, observing: observation)
+                } else {
+                    native = try NativeCode.compile(code, observing: observation)
+                }
+            } catch {
                 throw .compile(error)
             }
         } else {

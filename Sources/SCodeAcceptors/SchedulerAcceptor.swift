@@ -3,7 +3,7 @@ import SCode
 extension Acceptor {
     /// For scheduling fragments (thesis section 3.4).
     public static let scheduler = Acceptor(
-        name: "scheduler", version: 2, readOnlyRegisters: RegisterSet(rawValue: 0b1111 << 28),
+        name: "scheduler", version: 3, readOnlyRegisters: RegisterSet(rawValue: 0b1_1111 << 27),
         entryRegisters: [
             EntryRegister(Register(29), name: "tick", type: .ul, meaning: "ticks since the machine started"),
             EntryRegister(
@@ -12,6 +12,9 @@ extension Acceptor {
             EntryRegister(
                 Register(28), name: "subject", type: .ul,
                 meaning: "in a handler, the environment that the event is about; else 0"),
+            EntryRegister(
+                Register(27), name: "listed", type: .ul,
+                meaning: "places of the scheduler's list of children, up to the last one in use"),
         ],
         macros: [
             MacroInstruction(

@@ -25,6 +25,52 @@ import Testing
         #expect(timeline.incidents == [])
     }
 
+    @Test func aFragmentIsToldHowLongItsListOfChildrenIs() throws {
+        let last = Code.source(
+            """
+            fragment last() {
+                register listed = r27
+                bgtuli  listed, 64, none
+                bequli  listed, 0, none
+                subuli  at, listed, 1
+                mululi  at, at, sizeof(child)
+                setp    entry, children
+                addp    entry, entry, at
+                ldui    id, entry, child.id
+                s_app_sched id
+            none:
+                s_refuse
+            }
+            """)
+        let tasks: [Scenario.Child] = [
+            .task("a", [.run(4 * ms)]), .task("b", [.run(12 * ms)]),
+            .task("c", start: 5 * ms, [.run(4 * ms)]), .task("d", start: 18 * ms, [.run(2 * ms)]),
+        ]
+        let timeline = try Scenario.with(last, tasks, duration: 40 * ms).run()
+        // Whoever is the last in the list: b, then c, which has come in the meantime, b again, d, and a.
+        #expect(timeline.schedule == "b 0-8, c 8-12, b 12-16, a 16-20, d 20-22")
+        #expect(timeline.incidents == [])
+        let replaced = try Scenario.with(
+            Code.first, tasks, duration: 40 * ms,
+            events: [.init(time: 8 * ms, node: "root", action: .replace(last, data: []))]
+        ).run()
+        // a is not there any more when c comes, and c takes its place.
+        #expect(replaced.schedule == "a 0-4, b 4-16, c 16-20, d 20-22")
+    }
+
+    @Test func fragmentsOfOneTextShareTheirCode() throws {
+        let tasks = (0..<20).map { number in
+            Scenario.Child.scheduler(
+                .init(
+                    name: "s\(number)", source: number < 19 ? Code.first : Code.refuses,
+                    children: [.task("t\(number)", [.run(1 * ms)])]))
+        }
+        for engine in EngineKind.allCases {
+            let machine = try Machine(scenario: .with(Code.firstSlot, tasks), engine: engine)
+            #expect(machine.codes.count == (engine == .native ? 3 : 0))
+        }
+    }
+
     @Test func eventsWaitForTheTimerInterrupt() throws {
         let timeline = try scenario(Code.first, [(7_000_001, .remove)]).run()
         let late = try scenario(Code.first, [(8_000_001, .remove)]).run()

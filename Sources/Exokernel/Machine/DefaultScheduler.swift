@@ -20,11 +20,17 @@ enum DefaultScheduler {
                 region turn: physical rw, 8
 
                 fragment default {
+                    register listed = r27
                     setp    memory, turn
                     lduli   at, memory, 0
-                    setul   left, places
+                    setul   used, places
+                    bgeul   listed, used, known
+                    movul   used, listed
+                known:
+                    bequli  used, 0, none
+                    movul   left, used
                 look:
-                    bltuli  at, places, inside
+                    bltul   at, used, inside
                     setul   at, 0
                 inside:
                     mululi  offset, at, sizeof(child)
@@ -47,6 +53,7 @@ enum DefaultScheduler {
                 next:
                     subuli  left, left, 1
                     bneuli  left, 0, look
+                none:
                     s_refuse
                 }
 

@@ -6,6 +6,12 @@ struct Installed {
     let regions: [RegionStorage]
     /// The ticks of the last decisions that it failed to take and events that it failed to handle.
     var failures: [UInt64] = []
+
+    /// How many places of the scheduler's list of children are in use.
+    func setListed(_ places: Int) {
+        fragment.setListed(places)
+        for handler in handlers.values { handler.setListed(places) }
+    }
 }
 
 /// Fragments of schedulers, by the scheduler's id.

@@ -92,7 +92,9 @@ extension Machine {
         let index = applications.count
         let workload = application.workload
         applications.append(
-            Application(workload: workload, synchronisation: Synchronisation(workload)))
+            Application(
+                workload: workload,
+                synchronisation: Synchronisation(workload, first: environments.all.count)))
         if let duration = workload.duration { timeouts.add(.endApplication(index), at: duration) }
         for (number, task) in workload.tasks.enumerated() {
             let id = add(

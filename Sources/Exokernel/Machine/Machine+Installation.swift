@@ -131,6 +131,7 @@ extension Machine {
     /// Puts the fragments of a scheduler and of those below it into the jump tables that lead to them.
     func relink(_ id: Int) {
         guard let node = tree[id] else { return }
+        showListed(to: id)
         for (slot, child) in node.slots.enumerated() {
             let fragment = child == 0 ? nil : activeFragment(of: child)
             downloaded[id]?.fragment.setSlot(slot, fragment)
@@ -140,6 +141,13 @@ extension Machine {
         let fragment = activeFragment(of: id)
         downloaded[node.parent]?.fragment.setSlot(slot, fragment)
         defaults[node.parent]?.fragment.setSlot(slot, fragment)
+    }
+
+    /// Shows the fragments of a scheduler how long its list of children is.
+    func showListed(to id: Int) {
+        guard let count = tree[id]?.entries.count else { return }
+        downloaded[id]?.setListed(count)
+        defaults[id]?.setListed(count)
     }
 
     /// What decides for a scheduler: its own fragment, or the default.
@@ -217,7 +225,7 @@ extension Machine {
                 do throws(InstallFailure) {
                     return try SchedulerFragment(
                         code, regions: regions, memory: pages.memory, space: allocator.pageTable.space,
-                        scheduler: id, slots: node.slots.count, engine: engine)
+                        scheduler: id, slots: node.slots.count, engine: engine, codes: codes)
                 } catch {
                     throw .installation(path: path, error)
                 }
@@ -228,7 +236,9 @@ extension Machine {
             // From here on nothing fails.
             commit(regions, of: code, data: data, old: old, allocator: allocator)
             if let table { moveChildTable(of: id, to: table) }
-            return Installed(fragment: fragment, handlers: handlers, regions: regions)
+            let installed = Installed(fragment: fragment, handlers: handlers, regions: regions)
+            installed.setListed(node.entries.count)
+            return installed
         } catch {
             for storage in fresh { allocator.release(storage) }
             if let table { pages.release(table.frame, count: table.pages) }

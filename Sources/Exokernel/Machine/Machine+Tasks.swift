@@ -16,6 +16,7 @@ extension Machine {
         try environments.begin(id, at: clock.now)
         do throws(MachineError) {
             try tree.add(application: environments[id])
+            showListed(to: environments[id].parent)
         } catch {
             environments.end(id, at: clock.now)
             throw error
@@ -25,6 +26,7 @@ extension Machine {
                 try load(source, into: id)
             } catch {
                 tree.remove(application: environments[id])
+                showListed(to: environments[id].parent)
                 environments.end(id, at: clock.now)
                 throw error
             }
@@ -64,6 +66,7 @@ extension Machine {
         stopRunning(id)
         raise(.end, about: id, on: processor)
         tree.remove(application: environments[id])
+        showListed(to: environments[id].parent)
         unload(id)
         environments.end(id, at: clock.now)
         recorder.end(environments[id].node, at: clock.now)

@@ -42,6 +42,8 @@ public final class Machine {
     @exclusivity(unchecked) var recorder: TimelineRecorder
 
     var downloads: Downloads
+    /// What schedulers and programs have downloaded, compiled.
+    let codes = CodeCache()
     /// What was downloaded, by the scheduler's id.
     @exclusivity(unchecked) var downloaded = InstalledFragments()
     /// The kernel's own fragments, made when one is needed.
@@ -166,7 +168,8 @@ public final class Machine {
             for processor in processors.indices {
                 while !isStopped, needsDecision(processor) {
                     guard giveUp(processor), needsDecision(processor) else { break }
-                    isSettled = false
+                    // One alone has been looked at as often as it needs.
+                    isSettled = processors.count == 1
                     processors[processor].isIdle = false
                     countStep()
                     decide(processor)

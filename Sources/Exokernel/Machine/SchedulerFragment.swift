@@ -42,6 +42,7 @@ final class SchedulerFragment {
         static let slots = 1
         static let environment = 2
         static let subject = 3
+        static let listed = 4
     }
 
     private let fragment: Fragment
@@ -53,12 +54,13 @@ final class SchedulerFragment {
     ///   - scheduler: the id of the environment whose code it is.
     init(
         _ code: VerifiedFragment, regions: [RegionStorage], memory: PhysicalMemory, space: AddressSpace?,
-        scheduler: Int, slots: Int, engine: EngineKind
+        scheduler: Int, slots: Int, engine: EngineKind, codes: CodeCache
     ) throws(InstallFailure) {
         let bindings = zip(regions, code.regions).map { storage, region in
             storage.binding(of: region, memory: memory)
         }
-        fragment = try Fragment(code, regions: bindings, space: space, slotCount: slots, engine: engine)
+        fragment = try Fragment(
+            code, regions: bindings, space: space, slotCount: slots, engine: engine, sharing: codes)
         fragment.owner = scheduler
         let tick = code.acceptor.entryRegisters[EntryRegister.tick].register
         readsTick = code.liveBefore.first?.contains(tick) ?? false
@@ -69,6 +71,8 @@ final class SchedulerFragment {
     func setSlot(_ slot: Int, _ other: SchedulerFragment?) { fragment.setSlot(slot, other?.fragment) }
     /// The environment that an event is about, while its handler runs; else 0.
     func setSubject(_ id: Int) { fragment.setEntryRegister(EntryRegister.subject, UInt64(id)) }
+    /// How many places of the list of children are in use, with empty ones between them.
+    func setListed(_ places: Int) { fragment.setEntryRegister(EntryRegister.listed, UInt64(places)) }
     func setTick(_ tick: UInt64) { fragment.setEntryRegister(EntryRegister.tick, tick) }
 
     /// Runs the fragment and what it calls, with one budget for all of it.

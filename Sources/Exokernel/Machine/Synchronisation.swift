@@ -45,9 +45,14 @@ struct Synchronisation {
 
     private var indices: [String: Int] = [:]
     private var named: [Named] = []
-    private var tasks: [Int: Task] = [:]
+    /// By the number of the task.
+    private var tasks: [Task]
+    /// The id of the first task's environment; the others' follow it.
+    private let first: Int
 
-    init(_ workload: Workload) {
+    init(_ workload: Workload, first: Int) {
+        self.first = first
+        tasks = Array(repeating: Task(), count: workload.tasks.count)
         for task in workload.tasks {
             for name in Self.barriers(of: task) { named[index(name)].parties += 1 }
         }
@@ -62,8 +67,16 @@ struct Synchronisation {
         return names
     }
 
+    /// What an environment of the application waits for and holds.
+    private subscript(id: Int) -> Task {
+        _read { yield tasks[id - first] }
+        _modify { yield &tasks[id - first] }
+    }
+
     /// The place of a name, which it gets when it is first used.
     private mutating func index(_ name: String) -> Int {
+        // To compare a few short names takes less time than to hash one.
+        if named.count <= 8, let place = named.firstIndex(where: { $0.name == name }) { return place }
         if let known = indices[name] { return known }
         indices[name] = named.count
         named.append(Named(name: name))
@@ -83,7 +96,7 @@ struct Synchronisation {
         case task: return Effect(complaint: "locks '\(named[mutex].name)', which it already holds")
         default:
             named[mutex].lockers.append(task)
-            tasks[task, default: Task()].wait = .lock(mutex)
+            self[task].wait = .lock(mutex)
             return Effect(blocks: true)
         }
     }
@@ -99,15 +112,15 @@ struct Synchronisation {
 
     private mutating func give(_ mutex: Int, to task: Int) {
         named[mutex].holder = task
-        tasks[task, default: Task()].held.append(mutex)
+        self[task].held.append(mutex)
     }
 
     private mutating func release(_ mutex: Int) -> [Int] {
-        if let holder = named[mutex].holder { tasks[holder]?.held.removeAll { $0 == mutex } }
+        if let holder = named[mutex].holder { self[holder].held.removeAll { $0 == mutex } }
         named[mutex].holder = nil
         guard let next = named[mutex].lockers.first else { return [] }
         named[mutex].lockers.removeFirst()
-        tasks[next]?.wait = nil
+        self[next].wait = nil
         give(mutex, to: next)
         return [next]
     }
@@ -125,7 +138,7 @@ struct Synchronisation {
             effect.complaint = "waits for '\(condition)' without holding '\(mutex)'"
         }
         named[place].waiters.append(Waiter(task: task, mutex: lock))
-        tasks[task, default: Task()].wait = .condition(place)
+        self[task].wait = .condition(place)
         return effect
     }
 
@@ -137,7 +150,7 @@ struct Synchronisation {
         let woken = Array(named[place].waiters.prefix(all ? .max : 1))
         named[place].waiters.removeFirst(woken.count)
         for waiter in woken {
-            tasks[waiter.task]?.wait = nil
+            self[waiter.task].wait = nil
             if !lock(waiter.mutex, by: waiter.task).blocks { effect.woken.append(waiter.task) }
         }
         return effect
@@ -148,7 +161,7 @@ struct Synchronisation {
     mutating func suspend(_ name: String, by task: Int) -> Effect {
         let place = index(name)
         named[place].suspended.append(task)
-        tasks[task, default: Task()].wait = .suspend(place)
+        self[task].wait = .suspend(place)
         return Effect(blocks: true)
     }
 
@@ -156,7 +169,7 @@ struct Synchronisation {
         let place = index(name)
         let woken = named[place].suspended
         named[place].suspended = []
-        for task in woken { tasks[task]?.wait = nil }
+        for task in woken { self[task].wait = nil }
         return Effect(woken: woken)
     }
 
@@ -166,7 +179,7 @@ struct Synchronisation {
         named[barrier].arrived.append(task)
         let woken = openBarrier(barrier)
         guard woken.isEmpty else { return Effect(woken: woken.filter { $0 != task }) }
-        tasks[task, default: Task()].wait = .barrier(barrier)
+        self[task].wait = .barrier(barrier)
         return Effect(blocks: true)
     }
 
@@ -175,15 +188,15 @@ struct Synchronisation {
         let arrived = named[barrier].arrived
         guard arrived.count >= named[barrier].parties else { return [] }
         named[barrier].arrived = []
-        for task in arrived { tasks[task]?.wait = nil }
+        for task in arrived { self[task].wait = nil }
         return arrived
     }
 
     /// The end of a timer's period, from which the next one counts. A timer starts with its first use.
     mutating func period(_ name: String, of period: UInt64, by task: Int, now: UInt64) -> UInt64 {
         if name == "unique" {
-            let end = (tasks[task]?.periodEnd ?? now).adding(period)
-            tasks[task, default: Task()].periodEnd = end
+            let end = (self[task].periodEnd ?? now).adding(period)
+            self[task].periodEnd = end
             return end
         }
         let timer = index(name)
@@ -197,7 +210,8 @@ struct Synchronisation {
     /// A task ends, wherever it is: it waits for nothing, its mutexes go to whoever waits for them, and
     /// barriers no longer expect it.
     mutating func end(_ id: Int, _ task: Workload.Task) -> Effect {
-        let state = tasks.removeValue(forKey: id) ?? Task()
+        let state = self[id]
+        self[id] = Task()
         switch state.wait {
         case .lock(let place): named[place].lockers.removeAll { $0 == id }
         case .condition(let place): named[place].waiters.removeAll { $0.task == id }

@@ -21,8 +21,26 @@ struct TimelineRecorder {
         var start: UInt64 = 0
         /// The span that ends where this one starts, when that has the same state; -1: none.
         var continues = -1
-        /// The last span that was written for the node; -1: none.
+        /// The last span that was written for the node; -1: none. And what it is, so that nobody has to look for it among
+        /// millions.
         var last = -1
+        var lastState = Timeline.State.runnable
+        var lastProcessor: UInt8 = 0
+
+        /// Goes on in another state.
+        mutating func change(to state: Timeline.State, at time: UInt64, on processor: UInt8) {
+            self.state = state
+            self.processor = processor
+            start = time
+            continues = last >= 0 && lastState == state && lastProcessor == processor ? last : -1
+        }
+
+        /// What was open has been written as that span.
+        mutating func close(as span: Int) {
+            last = span
+            lastState = state
+            lastProcessor = processor
+        }
     }
 
     init(tick: UInt64, processors: Int) {
@@ -60,15 +78,8 @@ struct TimelineRecorder {
             stop(node, on: open[node].processor, canGoOn: state == .runnable, at: time)
         }
         if state == .running { start(node, on: processor, at: time) }
-        if time > open[node].start { open[node].last = close(node, at: time) }
-        open[node].state = state
-        open[node].processor = processor
-        open[node].start = time
-        open[node].continues = -1
-        let last = open[node].last
-        if last >= 0, timeline.spans[last].state == state, timeline.spans[last].processor == processor {
-            open[node].continues = last
-        }
+        if time > open[node].start { open[node].close(as: close(node, at: time)) }
+        open[node].change(to: state, at: time, on: processor)
     }
 
     /// An environment ends.

@@ -38,8 +38,7 @@ extension Machine {
         do throws(InstallFailure) {
             let program = try Program(
                 code, regions: regions, memory: pages.memory, space: table.space, environment: id,
-                engine: engine,
-                own: ownCapability(of: id))
+                engine: engine, codes: codes, own: ownCapability(of: id))
             guard let program else { throw .compile(.outOfMemory) }
             programs[id] = program
         } catch {

@@ -96,7 +96,7 @@ final class Program {
     /// - Parameter own: the capability of its environment.
     init?(
         _ code: [Entry: VerifiedFragment], regions: [RegionStorage], memory: PhysicalMemory,
-        space: AddressSpace, environment: Int, engine: EngineKind, own: Capability
+        space: AddressSpace, environment: Int, engine: EngineKind, codes: CodeCache, own: Capability
     ) throws(InstallFailure) {
         guard let stack = NativeStack(for: engine) else { return nil }
         self.stack = stack
@@ -108,7 +108,8 @@ final class Program {
             let bindings = zip(regions, fragment.regions).map { storage, region in
                 storage.binding(of: region, memory: memory)
             }
-            let installed = try Fragment(fragment, regions: bindings, space: space, engine: engine)
+            let installed = try Fragment(
+                fragment, regions: bindings, space: space, engine: engine, sharing: codes)
             installed.owner = environment
             installed.setEntryRegister(EntryRegister.environment, UInt64(environment))
             fragments[entry] = installed
