@@ -66,8 +66,11 @@ let package = Package(
             swiftSettings: strict),
 
         // MARK: Tests
+        .systemLibrary(
+            name: "CUnicorn", path: "Tests/CUnicorn", pkgConfig: "unicorn",
+            providers: [.apt(["libunicorn-dev"])]),
         .target(
-            name: "SCodeTestSupport", dependencies: ["SCodeIR"], path: "Tests/SCodeTestSupport",
+            name: "SCodeTestSupport", dependencies: ["SCodeIR", "CCapstone"], path: "Tests/SCodeTestSupport",
             swiftSettings: strict),
         .testTarget(
             name: "SCodeIRTests", dependencies: ["SCodeIR", "SCodeTestSupport"], swiftSettings: strict),
@@ -88,11 +91,13 @@ let package = Package(
             dependencies: ["SCodeIR", "SCodeSyntax", "SCodeVerifier", "SCode", "SCodeTestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "X86AssemblerTests", dependencies: ["X86Assembler", "SCode", "CCapstone"],
+            name: "X86AssemblerTests", dependencies: ["X86Assembler", "SCode", "SCodeTestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "DifferentialTests",
-            dependencies: ["SCode", "SCodeIR", "SCodeJIT", "SCodeVerifier", "SCodeTestSupport"],
+            dependencies: [
+                "SCode", "SCodeIR", "SCodeJIT", "SCodeVerifier", "CSCodeRuntime", "SCodeTestSupport", "CUnicorn",
+            ],
             swiftSettings: strict),
         .testTarget(name: "FileTests", dependencies: ["scodec", "SCodeTestSupport"], swiftSettings: strict),
         .testTarget(

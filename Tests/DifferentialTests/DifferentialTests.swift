@@ -16,17 +16,10 @@ import Testing
         var previous: [VerifiedFragment] = []
         while statistics.accepted < Self.programs {
             defer { seed += 1 }
-            var generator = ProgramGenerator(
-                seed: seed, acceptor: TestMachine.acceptor, regions: TestMachine.regions)
-            let program = generator.make()
             statistics.generated += 1
             // A generator that is mostly rejected tests the verifier and not the engines.
             try #require(statistics.generated < 100 + 4 * Self.programs, "the verifier rejects too much")
-            guard let verified = Verifier.verify(program, acceptor: TestMachine.acceptor).program,
-                var fragment = verified.fragments.first
-            else { continue }
-            var random = SeededGenerator(seed: ~seed)
-            if random.oneIn(2) { fragment = fragment.forcing(generator.facts, &random) }
+            guard let (fragment, program) = TestMachine.randomFragment(seed) else { continue }
             statistics.count(fragment)
             let chain = [fragment] + previous.suffix(2)
             previous = [fragment] + previous.prefix(1)
@@ -50,24 +43,7 @@ import Testing
                 chain, seed: seed, engine: .interpreter, observing: observing, tlb: tlb)
             let actual = try machine.run(chain, seed: seed, engine: .native, observing: observing, tlb: tlb)
             if observing == .live { statistics.count(expected.exit) }
-            if expected.exit != actual.exit {
-                return "exit \(actual.exit), expected \(expected.exit) (\(observing))"
-            }
-            if expected.budget != actual.budget {
-                return "budget \(actual.budget), expected \(expected.budget)"
-            }
-            if expected.registers != actual.registers {
-                return "registers \(actual.registers), expected \(expected.registers)"
-            }
-            if expected.leftIn != actual.leftIn {
-                return "left in \(actual.leftIn), expected \(expected.leftIn)"
-            }
-            if expected.memory != actual.memory {
-                let first = zip(expected.memory, actual.memory).enumerated().first {
-                    $0.element.0 != $0.element.1
-                }
-                return "memory differs at byte \(first?.offset ?? -1)"
-            }
+            if let difference = expected.difference(from: actual) { return "\(difference) (\(observing))" }
         }
         return nil
     }
@@ -87,13 +63,7 @@ import Testing
             }
         }
 
-        mutating func count(_ exit: Exit) {
-            switch exit {
-            case .accept: exits["accept", default: 0] += 1
-            case .refuse: exits["refuse", default: 0] += 1
-            case .abort(let abort): exits[abort.reason.name, default: 0] += 1
-            }
-        }
+        mutating func count(_ exit: Exit) { exits[exit.kind, default: 0] += 1 }
 
         /// How often each opcode stood in a program, and how the programs ended.
         var table: String {

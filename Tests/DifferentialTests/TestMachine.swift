@@ -137,14 +137,51 @@ final class TestMachine {
         defer {
             for fragment in installed { for slot in 0..<4 { fragment.setSlot(slot, nil) } }
         }
-        let budgets: [UInt64?] = [nil, nil, 200, 1000, 7]
-        let invocation = installed[0].invoke(
-            arguments: seed & 16 == 0 ? [] : [seed &* 0x9e37_79b9_7f4a_7c15],
-            budget: budgets[Int(seed % 5)])
+        let invocation = installed[0].invoke(arguments: arguments(seed), budget: budget(seed))
         return State(
             exit: invocation.exit, budget: invocation.remainingBudget, registers: invocation.registers,
             leftIn: invocation.leftIn.owner, memory: contents)
     }
+
+    /// The same, executed by the emulator.
+    func run(
+        _ fragments: [VerifiedFragment], seed: UInt64, on emulator: Emulator, observing: RegisterObservation,
+        tlb: Bool
+    ) throws -> State {
+        let installed = try install(fragments, seed: seed, engine: .native, observing: observing, tlb: tlb)
+        defer {
+            for fragment in installed { for slot in 0..<4 { fragment.setSlot(slot, nil) } }
+        }
+        let frames = mappedFrames.map { (memory.base + $0.frame * 4096, $0.isWritable) }
+        let invocation = try installed[0].invoke(
+            arguments: arguments(seed), budget: budget(seed), on: emulator,
+            besides: Array(installed.dropFirst()),
+            frames: frames)
+        return State(
+            exit: invocation.exit, budget: invocation.remainingBudget, registers: invocation.registers,
+            leftIn: invocation.leftIn.owner, memory: contents)
+    }
+
+    /// The frames that the page table gives to whoever is not the kernel.
+    private var mappedFrames: [(frame: Int, isWritable: Bool)] {
+        func entry(_ table: UInt32, _ index: Int) -> UInt32 {
+            memory.base.load(fromByteOffset: Int(table >> 12) * 4096 + index * 4, as: UInt32.self)
+        }
+        var frames: [(frame: Int, isWritable: Bool)] = []
+        for directory in 0..<1024 where entry(0, directory) & 5 == 5 {
+            let table = entry(0, directory)
+            for index in 0..<1024 where entry(table, index) & 5 == 5 {
+                let frame = Int(entry(table, index) >> 12)
+                if frame * 4096 < memory.size { frames.append((frame, entry(table, index) & 2 != 0)) }
+            }
+        }
+        return frames
+    }
+
+    private func arguments(_ seed: UInt64) -> [UInt64] {
+        seed & 16 == 0 ? [] : [seed &* 0x9e37_79b9_7f4a_7c15]
+    }
+    private func budget(_ seed: UInt64) -> UInt64? { [nil, nil, 200, 1000, 7][Int(seed % 5)] }
 
     /// Everything that fragments can write.
     private var contents: [UInt8] {

@@ -1,3 +1,4 @@
+import SCodeTestSupport
 import Testing
 import X86Assembler
 

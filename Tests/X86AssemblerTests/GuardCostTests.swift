@@ -1,4 +1,5 @@
 import SCode
+import SCodeTestSupport
 import Testing
 
 /// What `check --explain` says of a guard's cost is what the compiler emits: the machine code of one instruction, guarded
