@@ -54,6 +54,8 @@ public final class Activation {
     private let interruption: UnsafeMutablePointer<Interpreter.Interruption>
     private var outcome: Interpreter.Outcome?
     private var hasBegun = false
+    /// Keeps what it calls while it has stopped in the middle of it; nil: it calls no other fragment.
+    private let reader: OpaquePointer?
     /// Whether the fragment is over.
     public private(set) var isOver = false
 
@@ -68,6 +70,7 @@ public final class Activation {
         guard stack.room(below: place) >= NativeStack.leastRoom(fragment.engine) else { return nil }
         self.fragment = fragment
         self.stack = stack
+        reader = fragment.slotCount > 0 ? scode_reader_create() : nil
         activation = .allocate(capacity: 1)
         activation.initialize(to: scode_activation())
         context = .allocate(capacity: 1)
@@ -90,6 +93,7 @@ public final class Activation {
             activation.pointee.is_cancelled = 1
             scode_activation_resume(activation)
         }
+        if let reader { scode_reader_destroy(reader) }
         activation.deallocate()
         context.deallocate()
         interruption.deallocate()
@@ -117,6 +121,7 @@ public final class Activation {
     ///   - answer: to the system call or page fault for which it stopped.
     public func resume(budget: UInt64, answer: UInt64 = 0) -> Event {
         precondition(!isOver, "an activation that is over was resumed")
+        if !hasBegun, let reader { scode_reader_enter(reader) }
         hasBegun = true
         context.pointee.budget = budget
         activation.pointee.answer = answer
@@ -135,6 +140,7 @@ public final class Activation {
             let invocation =
                 outcome.map(fragment.invocation) ?? fragment.invocation(activation.pointee.result, context)
             outcome = nil
+            if let reader { scode_reader_leave(reader) }
             return .left(invocation)
         }
     }

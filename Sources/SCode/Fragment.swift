@@ -74,8 +74,11 @@ extension Departure.Way {
 }
 
 /// A fragment installed for an owner: code, the memory it may touch, and the jump table that leads to the
-/// fragments below it. Not to be used from two threads at once.
-public final class Fragment {
+/// fragments below it.
+///
+/// `invoke` and `enter` are for one thread at a time; other threads run the fragment with a `Runner` each. Slots and
+/// entry registers are changed by one thread at a time, whoever runs the fragment meanwhile: see `setSlot`.
+public final class Fragment: @unchecked Sendable {
     public let code: VerifiedFragment
     public let engine: EngineKind
     public let observation: RegisterObservation
@@ -232,6 +235,9 @@ public final class Fragment {
     }
 
     /// Puts a fragment into a slot of the jump table, or empties it. Both must use the same engine.
+    ///
+    /// Who calls the slot from now on finds the new fragment; who has called it before goes on in the old one, which is
+    /// freed when the last of them has left. A fragment may take itself out, by way of a function of the host.
     /// - Returns: whether the slot is there and the engines agree.
     @discardableResult
     public func setSlot(_ index: Int, _ fragment: Fragment?) -> Bool {
@@ -239,8 +245,18 @@ public final class Fragment {
             return false
         }
         scode_slot_store(slots + index, fragment?.instance)
-        children[index] = fragment
+        let old = children[index]
+        // It need not keep itself.
+        children[index] = fragment === self ? nil : fragment
+        if let old, old !== fragment { old.retire() }
         return true
+    }
+
+    /// Lets go of it once nobody is in it any more.
+    func retire() {
+        scode_retire(Unmanaged.passRetained(self).toOpaque()) { object in
+            if let object { Unmanaged<Fragment>.fromOpaque(object).release() }
+        }
     }
 
     /// Runs the fragment, and whatever it calls, in the calling thread.
@@ -266,6 +282,9 @@ public final class Fragment {
     public func enter(budget: UInt64) -> Departure {
         guard let entry, !isRunning else { return Departure(noting(invoke(budget: budget))) }
         isRunning = true
+        let reader = scode_thread_reader()
+        scode_reader_enter(reader)
+        defer { scode_reader_leave(reader) }
         context.pointee.budget = budget
         context.pointee.depth = depth
         context.pointee.instance = nil
@@ -293,9 +312,12 @@ public final class Fragment {
         return lastAbort
     }
 
-    private func run(
+    func run(
         _ context: UnsafeMutablePointer<scode_context>, _ arguments: [UInt64], _ budget: UInt64?
     ) -> Invocation {
+        let reader = scode_thread_reader()
+        scode_reader_enter(reader)
+        defer { scode_reader_leave(reader) }
         context.pointee.budget = budget ?? code.acceptor.budget
         context.pointee.depth = code.acceptor.depth
         context.pointee.instance = nil

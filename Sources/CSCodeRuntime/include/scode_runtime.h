@@ -222,6 +222,27 @@ static inline scode_instance *scode_slot_load(scode_instance **slot) {
     return __atomic_load_n(slot, __ATOMIC_ACQUIRE);
 }
 
+// Somebody who may be in fragments: a thread, or an activation that has stopped in the middle of one.
+typedef struct scode_reader scode_reader;
+scode_reader *scode_reader_create(void);
+void scode_reader_destroy(scode_reader *reader);
+scode_reader *scode_thread_reader(void);  // the calling thread's own
+
+// Around everything that reads slots and runs what it finds there. Calls nest.
+void scode_reader_enter(scode_reader *reader);
+void scode_reader_leave(scode_reader *reader);
+
+// Calls `release` once nobody who is in now is any more: at once, or by whoever is the last to leave.
+// What is retired can no longer be reached by those who enter from now on.
+void scode_retire(void *object, void (*release)(void *object));
+void scode_reclaim(void);            // releases what can be released
+uint64_t scode_retired_count(void);  // what waits
+
+static inline void *scode_pointer_load(void *const *place) { return __atomic_load_n(place, __ATOMIC_ACQUIRE); }
+static inline void *scode_pointer_exchange(void **place, void *value) {
+    return __atomic_exchange_n(place, value, __ATOMIC_ACQ_REL);
+}
+
 // Memory that others may change at any time, for the interpreter's atomic operations.
 static inline uint32_t scode_load_32(const uint32_t *place) { return __atomic_load_n(place, __ATOMIC_SEQ_CST); }
 static inline uint64_t scode_load_64(const uint64_t *place) { return __atomic_load_n(place, __ATOMIC_SEQ_CST); }
