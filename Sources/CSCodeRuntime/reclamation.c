@@ -37,6 +37,29 @@ static retired *list;
 static _Atomic uint64_t retired_count;
 static _Atomic uint64_t oldest;  // epoch of the oldest one, when there is any
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define SCODE_THREAD_SANITIZER
+void __tsan_acquire(void *address);
+void __tsan_release(void *address);
+#endif
+#endif
+
+void scode_slot_store(scode_instance **slot, scode_instance *value) {
+#ifdef SCODE_THREAD_SANITIZER
+    if (value) __tsan_release(value);
+#endif
+    __atomic_store_n(slot, value, __ATOMIC_RELEASE);
+}
+
+void scode_slot_found(scode_instance *instance) {
+#ifdef SCODE_THREAD_SANITIZER
+    __tsan_acquire(instance);
+#else
+    (void)instance;
+#endif
+}
+
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t thread_end;
 static bool has_membarrier;

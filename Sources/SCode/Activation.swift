@@ -106,13 +106,9 @@ public final class Activation {
     }
 
     private func interpret() {
-        outcome = withUnsafePointer(to: &fragment.instance.pointee.arguments) {
-            $0.withMemoryRebound(to: UInt64.self, capacity: Int(SCODE_ARGUMENT_LIMIT)) {
-                Interpreter.run(
-                    fragment.instance, arguments: $0, context: context, observing: fragment.observation,
-                    interruption: interruption)
-            }
-        }
+        outcome = Interpreter.run(
+            fragment.instance, arguments: scode_arguments(fragment.instance), context: context,
+            observing: fragment.observation, interruption: interruption)
     }
 
     /// Begins, or goes on.

@@ -180,11 +180,8 @@ public final class Fragment: @unchecked Sendable {
         instance.pointee.program = Unmanaged.passUnretained(code).toOpaque()
         instance.pointee.owner = Unmanaged.passUnretained(self).toOpaque()
         instance.pointee.region_count = UInt64(regions.count)
-        withUnsafeMutableBytes(of: &instance.pointee.regions) { bytes in
-            let records = bytes.bindMemory(to: scode_region.self)
-            for (index, (binding, region)) in zip(regions, code.regions).enumerated() {
-                records[index] = binding.record(for: region)
-            }
+        for (index, (binding, region)) in zip(regions, code.regions).enumerated() {
+            scode_regions(instance)[index] = binding.record(for: region)
         }
         for (index, parameter) in code.code.parameters.enumerated() {
             switch parameter.defaultValue {
@@ -215,11 +212,7 @@ public final class Fragment: @unchecked Sendable {
             call_interface: nil)
     }
 
-    private func setArgument(_ index: Int, _ value: UInt64) {
-        withUnsafeMutableBytes(of: &instance.pointee.arguments) {
-            $0.storeBytes(of: value, toByteOffset: index * 8, as: UInt64.self)
-        }
-    }
+    private func setArgument(_ index: Int, _ value: UInt64) { scode_arguments(instance)[index] = value }
 
     /// Sets what a register of `acceptor.entryRegisters` holds whenever the fragment is entered.
     /// - Returns: false, and nothing is changed, when there is no such register or the acceptor promises that it does
@@ -288,11 +281,7 @@ public final class Fragment: @unchecked Sendable {
         context.pointee.budget = budget
         context.pointee.depth = depth
         context.pointee.instance = nil
-        let result = withUnsafePointer(to: &instance.pointee.arguments) {
-            $0.withMemoryRebound(to: UInt64.self, capacity: Int(SCODE_ARGUMENT_LIMIT)) {
-                scode_enter(entry, context, instance, $0)
-            }
-        }
+        let result = scode_enter(entry, context, instance, scode_arguments(instance))
         isRunning = false
         let way = Departure.Way(result)
         if way == .aborted { lastAbort = invocation(result, context) }
@@ -321,13 +310,7 @@ public final class Fragment: @unchecked Sendable {
         context.pointee.budget = budget ?? code.acceptor.budget
         context.pointee.depth = code.acceptor.depth
         context.pointee.instance = nil
-        guard !arguments.isEmpty else {
-            return withUnsafePointer(to: &instance.pointee.arguments) {
-                $0.withMemoryRebound(to: UInt64.self, capacity: Int(SCODE_ARGUMENT_LIMIT)) {
-                    enter(context, $0)
-                }
-            }
-        }
+        guard !arguments.isEmpty else { return enter(context, scode_arguments(instance)) }
         // The verifier counts on it that parameters beyond those that the acceptor supplies hold their defaults.
         let count = min(arguments.count, code.acceptor.suppliedArguments)
         var words = instance.pointee.arguments
@@ -395,7 +378,9 @@ public final class Fragment: @unchecked Sendable {
     }
 
     private static func owning(_ instance: UnsafeMutablePointer<scode_instance>?) -> Fragment? {
-        guard let owner = instance?.pointee.owner else { return nil }
+        guard let instance else { return nil }
+        scode_slot_found(instance)
+        guard let owner = instance.pointee.owner else { return nil }
         return Unmanaged<Fragment>.fromOpaque(owner).takeUnretainedValue()
     }
 }

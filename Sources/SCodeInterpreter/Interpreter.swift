@@ -354,11 +354,7 @@ public struct Interpreter {
             if depth == 0 { throw Fault(reason: .depthExceeded) }
             guard let child = scode_slot_load(instance.pointee.slots + Int(slot)) else { return nil }
             depth -= 1
-            let leave = withUnsafePointer(to: &child.pointee.arguments) { arguments in
-                arguments.withMemoryRebound(to: UInt64.self, capacity: Int(SCODE_ARGUMENT_LIMIT)) {
-                    run(child, $0)
-                }
-            }
+            let leave = run(child, scode_arguments(child))
             depth += 1
             if case .refuse = leave.exit { return nil }
             return leave

@@ -53,11 +53,7 @@ struct SimulatedMemory {
         }
     }
 
-    private func region(_ index: Int) -> scode_region {
-        withUnsafePointer(to: &instance.pointee.regions) { regions in
-            regions.withMemoryRebound(to: scode_region.self, capacity: Int(SCODE_REGION_LIMIT)) { $0[index] }
-        }
-    }
+    private func region(_ index: Int) -> scode_region { scode_regions(instance)[index] }
 
     private func locate(
         _ address: UInt64, _ size: Int, _ fact: AccessFact, isStore: Bool

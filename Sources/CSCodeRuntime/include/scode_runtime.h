@@ -105,6 +105,11 @@ typedef struct scode_instance {
     scode_region regions[SCODE_REGION_LIMIT];
 } scode_instance;
 
+// Where they lie, for Swift: to reach into an array in a structure it would take the whole structure for itself, which
+// several threads are looking at.
+static inline uint64_t *scode_arguments(scode_instance *instance) { return instance->arguments; }
+static inline scode_region *scode_regions(scode_instance *instance) { return instance->regions; }
+
 // One invocation of a chain of fragments. One per thread.
 typedef struct scode_context {
     uint64_t budget;  // remaining backward jumps and sub-fragment calls
@@ -215,9 +220,12 @@ static inline scode_result scode_enter(
     return ((scode_entry)entry)(context, instance, arguments);
 }
 
-static inline void scode_slot_store(scode_instance **slot, scode_instance *value) {
-    __atomic_store_n(slot, value, __ATOMIC_RELEASE);
-}
+// Puts an instance into a slot. What has been written to it before is seen by whoever finds it there.
+void scode_slot_store(scode_instance **slot, scode_instance *value);
+
+// Says that generated code has found an instance in a slot: for the thread sanitizer, which does not see it do so.
+void scode_slot_found(scode_instance *instance);
+
 static inline scode_instance *scode_slot_load(scode_instance **slot) {
     return __atomic_load_n(slot, __ATOMIC_ACQUIRE);
 }
