@@ -96,7 +96,9 @@ let package = Package(
         .testTarget(
             name: "DifferentialTests",
             dependencies: [
-                "SCode", "SCodeIR", "SCodeJIT", "SCodeVerifier", "CSCodeRuntime", "SCodeTestSupport", "CUnicorn",
+                "SCode", "SCodeIR", "SCodeJIT", "SCodeVerifier", "CSCodeRuntime", "SCodeTestSupport",
+                "CUnicorn",
+                "SCodeFuzzing",
             ],
             swiftSettings: strict),
         .testTarget(name: "FileTests", dependencies: ["scodec", "SCodeTestSupport"], swiftSettings: strict),

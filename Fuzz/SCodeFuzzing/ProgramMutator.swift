@@ -37,6 +37,13 @@ extension Program {
 }
 
 extension FragmentCode {
+    /// Changes it a little, in a way that a seed stands for: an instruction, a label, an operand.
+    /// - Parameter regions: how many the program has.
+    public mutating func mutate(regions: Int, seed: UInt64) {
+        var generator = FuzzGenerator(state: seed)
+        for _ in 0..<generator.below(4) + 1 { mutate(regions: regions, &generator) }
+    }
+
     fileprivate mutating func mutate(regions: Int, _ generator: inout FuzzGenerator) {
         // Positions would have to be kept in step, and matter to nobody.
         sourceRanges = []

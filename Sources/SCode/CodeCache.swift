@@ -13,7 +13,9 @@ public final class CodeCache {
     /// The code keeps its fragment alive, so that no other one takes its identity.
     private var codes: [Key: NativeCode] = [:]
 
-    public init() {}
+    private let optimisations: Optimisations
+
+    public init(optimising optimisations: Optimisations = .all) { self.optimisations = optimisations }
 
     /// How many fragments there is code of.
     public var count: Int { codes.count }
@@ -23,7 +25,7 @@ public final class CodeCache {
     ) throws(CompileFailure) -> NativeCode {
         let key = Key(fragment: ObjectIdentifier(fragment), observation: observation)
         if let known = codes[key] { return known }
-        let code = try NativeCode.compile(fragment, observing: observation)
+        let code = try NativeCode.compile(fragment, observing: observation, optimising: optimisations)
         codes[key] = code
         return code
     }

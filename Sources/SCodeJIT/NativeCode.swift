@@ -16,6 +16,15 @@ public enum CompileFailure: Error, Sendable, Hashable {
     case internalError(String)
 }
 
+/// Passes of the compiler that make code better and change nothing that it does.
+public struct Optimisations: OptionSet, Sendable, Hashable {
+    public let rawValue: UInt8
+    public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    public static let strengthReduction = Optimisations(rawValue: 1)
+    public static let all: Optimisations = [.strengthReduction]
+}
+
 /// A fragment compiled to machine code, in executable memory. Freed with the last reference.
 public final class NativeCode: Sendable {
     public let fragment: VerifiedFragment
@@ -25,14 +34,16 @@ public final class NativeCode: Sendable {
     private let allocation: Allocation
 
     /// Compiles a fragment: the pipeline, stage by stage.
-    /// - Parameter processor: what the code may use; it runs only where all of that is there.
+    /// - Parameters:
+    ///   - processor: what the code may use; it runs only where all of that is there.
+    ///   - optimisations: without any the code does the same, for tests that see to it.
     public static func compile(
         _ fragment: VerifiedFragment, observing observation: RegisterObservation = .live,
-        for processor: Processor = .current
+        for processor: Processor = .current, optimising optimisations: Optimisations = .all
     ) throws(CompileFailure) -> NativeCode {
         var vcode = Lowering.lower(fragment, observing: observation)
         try check(vcode)
-        StrengthReduction.run(&vcode)
+        if optimisations.contains(.strengthReduction) { StrengthReduction.run(&vcode) }
         try check(vcode)
         if !processor.countsBits, vcode.countsBits { throw .unsupportedProcessor }
         let allocation = LinearScan.run(fragment, observing: observation)

@@ -53,7 +53,7 @@ struct ProgramGenerator {
         callees = 0..<procedures
         makeSection(
             from: random.oneIn(6) ? 0 : code.instructions.count,
-            length: Int.random(in: 1...60, using: &random))
+            length: length())
         finishBody()
         for procedure in 0..<procedures {
             code.procedures.append(Procedure(name: "p\(procedure)", start: UInt32(code.instructions.count)))
@@ -71,6 +71,12 @@ struct ProgramGenerator {
         return Program(
             acceptorName: acceptor.name, hostFunctions: acceptor.hostFunctions.map(\.declaration),
             regions: regions, fragments: [code])
+    }
+
+    /// Some programs are so long that their jumps are far and their budget is not enough for them.
+    private mutating func length() -> Int {
+        random.oneIn(400)
+            ? Int.random(in: 1000...4000, using: &random) : Int.random(in: 1...60, using: &random)
     }
 
     private mutating func makeParameters() {

@@ -1,3 +1,4 @@
+import Foundation
 import SCode
 import SCodeTestSupport
 
@@ -22,7 +23,16 @@ extension TestMachine.State {
         if budget != other.budget { return "budget \(other.budget), expected \(budget)" }
         if registers != other.registers { return "registers \(other.registers), expected \(registers)" }
         if leftIn != other.leftIn { return "left in \(other.leftIn), expected \(leftIn)" }
-        guard memory != other.memory else { return nil }
+        let isSame = memory.withUnsafeBytes { mine in
+            other.memory.withUnsafeBytes { theirs in
+                guard mine.count == theirs.count, let one = mine.baseAddress, let two = theirs.baseAddress
+                else {
+                    return mine.count == theirs.count
+                }
+                return memcmp(one, two, mine.count) == 0
+            }
+        }
+        guard !isSame else { return nil }
         let first = zip(memory, other.memory).enumerated().first { $0.element.0 != $0.element.1 }
         return "memory differs at byte \(first?.offset ?? -1)"
     }

@@ -130,9 +130,10 @@ final class TestMachine {
 
     func run(
         _ fragments: [VerifiedFragment], seed: UInt64, engine: EngineKind, observing: RegisterObservation,
-        tlb: Bool
+        tlb: Bool, sharing cache: CodeCache? = nil
     ) throws -> State {
-        let installed = try install(fragments, seed: seed, engine: engine, observing: observing, tlb: tlb)
+        let installed = try install(
+            fragments, seed: seed, engine: engine, observing: observing, tlb: tlb, sharing: cache)
         // Fragments that call one another in a circle would keep one another for ever.
         defer {
             for fragment in installed { for slot in 0..<4 { fragment.setSlot(slot, nil) } }
@@ -234,7 +235,7 @@ final class TestMachine {
 
     private func install(
         _ fragments: [VerifiedFragment], seed: UInt64, engine: EngineKind, observing: RegisterObservation,
-        tlb: Bool
+        tlb: Bool, sharing cache: CodeCache? = nil
     ) throws -> [Fragment] {
         reset(seed)
         let space = AddressSpace(memory: memory, directory: 0, usesTLB: tlb)
@@ -248,7 +249,8 @@ final class TestMachine {
         var installed: [Fragment] = []
         for (index, code) in fragments.enumerated() {
             let fragment = try Fragment(
-                code, regions: bindings, space: space, slotCount: 4, engine: engine, observing: observing)
+                code, regions: bindings, space: space, slotCount: 4, engine: engine, observing: observing,
+                sharing: cache)
             fragment.owner = index
             installed.append(fragment)
         }

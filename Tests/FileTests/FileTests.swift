@@ -16,8 +16,10 @@ import Testing
     static let files: [String] = {
         let directory = root.appendingPathComponent("filetests")
         let all = FileManager.default.enumerator(atPath: directory.path)?.compactMap { $0 as? String } ?? []
-        // What the parser alone says is tested next to it, in SCodeSyntaxTests.
-        return all.filter { $0.hasSuffix(".scode") && !$0.hasPrefix("syntax/") }.sorted()
+        // What the parser alone says, and programs for a machine of their own, are tested elsewhere.
+        return all.filter {
+            $0.hasSuffix(".scode") && !$0.hasPrefix("syntax/") && !$0.hasPrefix("differential/")
+        }.sorted()
     }()
 
     /// The command line tool lies beside the test bundle.

@@ -1,0 +1,100 @@
+import SCode
+import SCodeTestSupport
+
+@testable import SCodeJIT
+
+/// Runs chains of fragments in every way there is, and says where two of them differ.
+struct Comparer {
+    /// A way of compiling that must not matter.
+    enum Variant: String, CaseIterable {
+        /// As it is compiled for everybody.
+        case optimised
+        /// No pass of the optimiser.
+        case unoptimised
+        /// Nothing is proved: every access, divisor and table index is guarded.
+        case guarded
+    }
+
+    let machine = TestMachine()
+    /// Emulates one program in so many; 0: none.
+    var emulates = 0
+    private let emulator: Emulator?
+    /// Machine code of the fragments seen last. A chain has most of its fragments in common with the one before.
+    private var caches: [Variant: CodeCache] = [:]
+    private(set) var emulated = 0
+
+    init(emulates: Int = 0) throws {
+        self.emulates = emulates
+        emulator = emulates > 0 ? try Emulator() : nil
+    }
+
+    /// - Returns: what the interpreter makes of it, and in what somebody else differs.
+    mutating func compare(
+        _ chain: [VerifiedFragment], seed: UInt64
+    ) throws -> (exit: Exit, difference: String?) {
+        let tlb = seed & 32 == 0
+        // One of the others each time: a bug of theirs shows soon enough.
+        let others: [Variant] = seed & 64 == 0 ? [.unoptimised] : [.guarded]
+        var exit = Exit.refuse
+        for observing in [RegisterObservation.live, .all] {
+            let expected = try machine.run(
+                chain, seed: seed, engine: .interpreter, observing: observing, tlb: tlb)
+            exit = expected.exit
+            for variant in [.optimised] + (observing == .live ? others : []) {
+                let actual = try machine.run(
+                    prepared(chain, variant), seed: seed, engine: .native, observing: observing, tlb: tlb,
+                    sharing: cache(variant))
+                if let difference = expected.difference(from: actual) {
+                    return (exit, "\(variant), \(observing): \(difference)")
+                }
+            }
+            guard let emulator, emulates > 0, seed % UInt64(emulates) == 0, observing == .live else {
+                continue
+            }
+            emulated += 1
+            do {
+                let actual = try machine.run(chain, seed: seed, on: emulator, observing: observing, tlb: tlb)
+                if let difference = expected.difference(from: actual) {
+                    return (exit, "emulated: \(difference)")
+                }
+            } catch let violation as Emulator.Violation {
+                return (exit, "emulated: \(violation)")
+            }
+        }
+        return (exit, nil)
+    }
+
+    /// The fragments seen last, without what is proved of them.
+    private var guarded: [(of: VerifiedFragment, fragment: VerifiedFragment)] = []
+
+    private mutating func prepared(_ chain: [VerifiedFragment], _ variant: Variant) -> [VerifiedFragment] {
+        guard variant == .guarded else { return chain }
+        guarded = chain.map { original in
+            guarded.first { $0.of === original } ?? (original, original.withoutFacts)
+        }
+        return guarded.map(\.fragment)
+    }
+
+    private mutating func cache(_ variant: Variant) -> CodeCache {
+        if let known = caches[variant], known.count < 64 { return known }
+        let cache = CodeCache(optimising: variant == .unoptimised ? [] : .all)
+        caches[variant] = cache
+        return cache
+    }
+}
+
+extension VerifiedFragment {
+    /// The same, with a guard wherever one could be needed. What is charged, and when, stays.
+    var withoutFacts: VerifiedFragment {
+        with(
+            accesses: accesses.map { fact in
+                // Static regions are reached by proved accesses only.
+                if case .proved(let region, _) = fact, regions[Int(region)].policy != .static {
+                    return .unknown
+                }
+                if case .inside(let region) = fact, regions[Int(region)].policy != .static { return .unknown }
+                return fact
+            },
+            isSafe: isSafe.map { _ in false })
+    }
+}
