@@ -13,6 +13,7 @@ let package = Package(
         .library(name: "SCodeAcceptors", targets: ["SCodeAcceptors"]),
         .library(name: "Exokernel", targets: ["Exokernel"]),
         .executable(name: "scodec", targets: ["scodec"]),
+        .executable(name: "scodec-bpf-plugin", targets: ["scodec-bpf-plugin"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -28,6 +29,7 @@ let package = Package(
         .target(name: "SCodeIR", swiftSettings: strict),
         .target(name: "SCodeSyntax", dependencies: ["SCodeIR"], swiftSettings: strict),
         .target(name: "SCodeVerifier", dependencies: ["SCodeIR"], swiftSettings: strict),
+        .target(name: "SCodeBPF", dependencies: ["SCodeIR"], swiftSettings: strict),
 
         // MARK: The two engines
         .target(
@@ -43,7 +45,8 @@ let package = Package(
         .target(
             name: "SCode",
             dependencies: [
-                "SCodeIR", "SCodeSyntax", "SCodeVerifier", "SCodeInterpreter", "SCodeJIT", "CSCodeRuntime",
+                "SCodeIR", "SCodeSyntax", "SCodeVerifier", "SCodeBPF", "SCodeInterpreter", "SCodeJIT",
+                "CSCodeRuntime",
             ],
             swiftSettings: strict),
 
@@ -64,6 +67,9 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
+
+        // MARK: eBPF programs from the public conformance suite's runner
+        .executableTarget(name: "scodec-bpf-plugin", dependencies: ["SCode"], swiftSettings: strict),
 
         // MARK: Tests
         .systemLibrary(
@@ -102,6 +108,10 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(name: "FileTests", dependencies: ["scodec", "SCodeTestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "EBPFTests",
+            dependencies: ["SCode", "SCodeAcceptors", "SCodeTestSupport", "scodec-bpf-plugin"],
+            swiftSettings: strict),
         .testTarget(
             name: "ReportTests", dependencies: ["Exokernel", "SCodeTestSupport"], swiftSettings: strict),
         .testTarget(

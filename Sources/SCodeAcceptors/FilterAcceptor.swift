@@ -12,7 +12,11 @@ extension Acceptor {
         macros: [
             MacroInstruction("f_accept", [.value(.ul)], .accept, meaning: "takes the packet for a queue"),
             MacroInstruction("f_refuse", [], .refuse, meaning: "leaves the packet to others"),
-        ] + networkLoads)
+        ] + networkLoads,
+        ebpf: EBPFConventions(
+            accept: "f_accept", refuse: "f_refuse",
+            memory: Region(name: "packet", policy: .physical, isWritable: false, size: 2048),
+            helpers: [1: "f_accept", 2: "f_refuse", 3: "f_ld16", 4: "f_ld32"]))
 
     /// `NAME destination, base, offset`. A test uses each: a mistake in the template would leave it out.
     private static let networkLoads: [MacroInstruction] = [("f_ld16", ValueType.us), ("f_ld32", .u)]

@@ -26,7 +26,18 @@ extension Acceptor {
             MacroInstruction(
                 "s_resched", [], .template(reschedule),
                 meaning: "ends a handler, and asks that the schedulers decide anew"),
-        ], budget: 10_000)
+        ], budget: 10_000,
+        ebpf: EBPFConventions(
+            accept: "s_app_sched", refuse: "s_refuse", regions: kernelRegions,
+            helpers: [
+                1: "s_sub_sched", 2: "s_app_sched", 3: "s_refuse", 4: "s_resched", 5: "tick", 6: "slots",
+                7: "self", 8: "subject",
+            ]))
+
+    /// What the kernel shows to every scheduler (docs/scheduling.md), with room for as many as fragments usually ask for.
+    private static let kernelRegions: [Region] = [
+        ("machine", 304), ("environments", 8192 * 32), ("usage", 8192 * 32), ("children", 256 * 16),
+    ].map { name, size in Region(name: name, policy: .physical, isWritable: false, size: size) }
 
     /// Accepts for environment 0, which nobody is: in a handler that is no answer but a wish.
     private static let reschedule: CodeTemplate = {

@@ -86,6 +86,8 @@ public struct Acceptor: Sendable, Hashable {
     public var depth: UInt64
     /// Instructions of one fragment.
     public var instructionLimit: Int
+    /// What code that was compiled for eBPF finds here; nil: the acceptor takes none.
+    public var ebpf: EBPFConventions?
 
     public init(
         name: String, version: UInt32 = 1, registers: RegisterSet = .all, readOnlyRegisters: RegisterSet = [],
@@ -93,7 +95,7 @@ public struct Acceptor: Sendable, Hashable {
         policies: Set<MemoryPolicy> = Set(MemoryPolicy.allCases), regions: [Region] = [],
         guards: GuardPolicy = .standard, macros: [MacroInstruction], hostFunctions: [OfferedFunction] = [],
         budget: UInt64 = 100_000, prepayable: UInt64? = nil, depth: UInt64 = 16,
-        instructionLimit: Int = ProgramLimits.instructionsPerFragment
+        instructionLimit: Int = ProgramLimits.instructionsPerFragment, ebpf: EBPFConventions? = nil
     ) {
         self.name = name
         self.version = version
@@ -112,6 +114,7 @@ public struct Acceptor: Sendable, Hashable {
         self.prepayable = prepayable ?? budget / 8
         self.depth = depth
         self.instructionLimit = instructionLimit
+        self.ebpf = ebpf
     }
 
     public func macro(named name: String) -> MacroInstruction? { macros.first { $0.name == name } }
@@ -124,5 +127,9 @@ extension Acceptor {
         macros: [
             MacroInstruction("accept", [.value(.ul)], .accept, meaning: "leaves the fragment with a value"),
             MacroInstruction("refuse", [], .refuse, meaning: "leaves the fragment without a value"),
-        ])
+        ],
+        ebpf: EBPFConventions(
+            accept: "accept",
+            memory: Region(name: "memory", policy: .physical, isWritable: true, size: 1 << 16),
+            helpers: [1: "accept", 2: "refuse"]))
 }
