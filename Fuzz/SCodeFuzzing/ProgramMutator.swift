@@ -29,6 +29,8 @@ extension Program {
             guard let index = regions.indices.randomElement(using: &generator) else { return }
             regions[index].policy = generator.pick(MemoryPolicy.allCases) ?? .physical
             regions[index].size = UInt64(bitPattern: generator.constant()) % 0x3000
+            // Now and then more than there is room for.
+            regions[index].contents = [UInt8](repeating: 7, count: generator.below(4) * generator.below(20))
         default:
             guard let index = fragments.indices.randomElement(using: &generator) else { return }
             fragments[index].mutate(regions: regions.count, &generator)

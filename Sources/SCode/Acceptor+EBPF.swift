@@ -55,13 +55,13 @@ extension Program {
     /// - Throws: the first thing that is wrong with the bytes. The program has yet to be verified.
     public init(
         ebpf bytes: [UInt8], for acceptors: [Acceptor], named acceptor: String? = nil,
-        memorySize: UInt64? = nil
+        fallback: String = "plain", memorySize: UInt64? = nil
     ) throws(EBPFFailure) {
         if let acceptor, let known = acceptors.first(where: { $0.name == acceptor }), known.ebpf == nil {
             throw EBPFFailure(.acceptorTakesNone(acceptor))
         }
         try self.init(
             ebpf: bytes, interfaces: acceptors.compactMap(\.ebpfInterface), acceptor: acceptor,
-            memorySize: memorySize)
+            fallback: fallback, memorySize: memorySize)
     }
 }

@@ -127,6 +127,9 @@ struct EBPFCode {
                 opcodes.append(nil)
             }
         }
+        for start in starts + entries.map(\.start) where opcodes[start] == nil {
+            throw failure(.targetInsideWideConstant(start - section(of: start).range.lowerBound), at: start)
+        }
         for index in instructions.indices {
             if let target = jumpTarget(of: index) {
                 try check(target, from: index, inside: extent(of: index))

@@ -1,3 +1,5 @@
+import SCodeIR
+
 /// Why bytes are no eBPF program that can be read in, and where.
 public struct EBPFFailure: Error, Hashable, Sendable {
     public var reason: Reason
@@ -62,7 +64,7 @@ public struct EBPFFailure: Error, Hashable, Sendable {
         /// The address of a function, a map or a variable in the initial value of another: known only when installed.
         case addressInData(symbol: String)
         case addressOfFunction(String)
-        case tooMuchData(limit: Int)
+        case tooMuchData
     }
 
     /// What an ELF file has to be.
@@ -77,7 +79,6 @@ public struct EBPFFailure: Error, Hashable, Sendable {
         case relocations = "a table of relocations is damaged"
         case addends = "relocations carry addends, which compilers for eBPF do not write"
         case alignment = "a section is aligned to no power of two"
-        case tooManySections = "there are too many sections or symbols"
     }
 }
 
@@ -140,7 +141,8 @@ extension EBPFFailure.Reason: CustomStringConvertible {
         case .addressInData(let symbol):
             "data holds the address of '\(symbol)', which is known only when the fragment is installed"
         case .addressOfFunction(let name): "the address of function '\(name)' is taken; call it by its name"
-        case .tooMuchData(let limit): "the data come to more than \(limit) bytes"
+        case .tooMuchData:
+            "there are more data than \(ProgramLimits.regionContents) bytes, or with variables that are zero \(EBPFLimits.data)"
         }
     }
 }

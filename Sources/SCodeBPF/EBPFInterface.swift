@@ -78,6 +78,6 @@ public enum EBPFLimits {
     public static let frames = 8
     /// Instructions that are read, and those that they become, of all fragments together.
     public static let instructions = 1 << 20
-    /// Sections, and symbols, of an object file.
-    public static let sections = 1 << 16
+    /// Bytes of variables.
+    public static let data: UInt64 = 1 << 30
 }

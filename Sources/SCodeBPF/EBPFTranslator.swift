@@ -45,6 +45,7 @@ struct EBPFTranslator {
     mutating func run() throws(EBPFFailure) -> FragmentCode {
         let parameters = parameters()
         builder.setParameters(parameters)
+        builder.setHeading(code.positions[plan.entry.start] ?? .none)
         for place in plan.functions.indices {
             function = plan.functions[place]
             builder.position = code.positions[function.start] ?? .none

@@ -12,6 +12,8 @@ struct FragmentBuilder {
 
     var count: Int { code.instructions.count }
 
+    mutating func setHeading(_ range: SourceRange) { code.range = range }
+
     mutating func setParameters(_ parameters: [Parameter]) {
         code.parameters = parameters
         for parameter in parameters where parameter.name != parameter.register.name {

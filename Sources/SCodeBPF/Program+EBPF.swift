@@ -1,6 +1,9 @@
 import SCodeIR
 
 extension Program {
+    /// The four bytes that every ELF object file begins with.
+    public static let objectMagic = ELFObject.magic
+
     /// Reads eBPF: an ELF object file as compilers write it, or raw instructions (RFC 9669), which become one
     /// fragment called `main`.
     ///
@@ -8,17 +11,23 @@ extension Program {
     /// be verified: the verifier judges it.
     /// - Parameters:
     ///   - interfaces: what code finds at the acceptors that there are.
-    ///   - acceptor: who takes the code; nil: whom an object file's sections name, else `plain`.
+    ///   - acceptor: who takes the code; nil: whom an object file's sections name, else `fallback`.
     ///   - memorySize: bytes that r1 points to, in place of the acceptor's own number.
     public init(
-        ebpf bytes: [UInt8], interfaces: [EBPFInterface], acceptor: String? = nil, memorySize: UInt64? = nil
+        ebpf bytes: [UInt8], interfaces: [EBPFInterface], acceptor: String? = nil, fallback: String = "plain",
+        memorySize: UInt64? = nil
     ) throws(EBPFFailure) {
-        var code = try EBPFCode(raw: bytes)
-        let name = acceptor ?? "plain"
-        guard var interface = interfaces.first(where: { $0.acceptor == name }) else {
-            throw EBPFFailure(.noSuchAcceptor(name))
+        let object = bytes.starts(with: Self.objectMagic) ? try ELFObject(bytes) : nil
+        let known = Set(interfaces.map(\.acceptor))
+        var name = acceptor
+        if name == nil, let object { name = try EBPFCode.acceptor(named: known, in: object) }
+        let chosen = name ?? fallback
+        guard var interface = interfaces.first(where: { $0.acceptor == chosen }) else {
+            throw EBPFFailure(.noSuchAcceptor(chosen))
         }
         if let memorySize { interface.memory?.size = memorySize }
+        var code: EBPFCode
+        if let object { code = try EBPFCode(object, interface) } else { code = try EBPFCode(raw: bytes) }
         try code.check()
         try self.init(code, interface)
     }

@@ -28,7 +28,7 @@ public enum DecodingFailure: Error, Hashable, Sendable {
     /// The lists of a module, names and the sections that hold nothing but optional parts among them.
     public enum DecodedList: String, Hashable, Sendable {
         case hostFunctions, hostParameters, regions, fragments, parameters, labels, tables, tableEntries
-        case procedures, macroCalls, macroOperands, instructions, nameBytes
+        case procedures, macroCalls, macroOperands, instructions, nameBytes, regionContents
         case names, parameterNames, registerNames, labelNames, tableNames, procedureNames
         case positions, sourceFiles, headingPosition, instructionPositions
     }

@@ -30,6 +30,13 @@ struct ModuleCursor {
         return byte
     }
 
+    /// So many bytes as they are.
+    mutating func bytes(_ count: Int) throws(DecodingFailure) -> [UInt8] {
+        guard count <= remaining else { throw .truncated(at: end) }
+        defer { offset &+= count }
+        return [UInt8](UnsafeRawBufferPointer(start: base + offset, count: count))
+    }
+
     /// A number without sign: seven bits a byte, lowest first, the top bit set on all bytes but the last.
     @inline(__always) mutating func number() throws(DecodingFailure) -> UInt64 {
         if remaining > 0 {

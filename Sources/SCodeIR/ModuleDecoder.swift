@@ -110,14 +110,19 @@ private struct ModuleReader {
             let name = try cursor.name()
             let at = cursor.offset
             let flags = try cursor.number()
-            let number = flags & ~ModuleFormat.regionIsWritable
+            let number = flags & ~(ModuleFormat.regionIsWritable | ModuleFormat.regionHasContents)
             guard let policy = UInt8(exactly: number).flatMap(MemoryPolicy.init(rawValue:)) else {
                 throw .badValue(.regionFlags, flags, at: at)
             }
-            regions.append(
-                Region(
-                    name: name, policy: policy, isWritable: flags & ModuleFormat.regionIsWritable != 0,
-                    size: try cursor.number()))
+            var region = Region(
+                name: name, policy: policy, isWritable: flags & ModuleFormat.regionIsWritable != 0,
+                size: try cursor.number())
+            if flags & ModuleFormat.regionHasContents != 0 {
+                let most = Int(min(region.size, UInt64(ProgramLimits.regionContents)))
+                let count = try cursor.countOfSome(.regionContents, atMost: most, leastBytes: 1)
+                region.contents = try cursor.bytes(count)
+            }
+            regions.append(region)
         }
         return regions
     }

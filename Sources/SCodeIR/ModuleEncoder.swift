@@ -97,8 +97,14 @@ private struct ModuleWriter {
 
     private mutating func write(_ region: Region) {
         write(name: region.name)
-        write(UInt64(region.policy.rawValue) | (region.isWritable ? ModuleFormat.regionIsWritable : 0))
+        write(
+            UInt64(region.policy.rawValue) | (region.isWritable ? ModuleFormat.regionIsWritable : 0)
+                | (region.contents.isEmpty ? 0 : ModuleFormat.regionHasContents))
         write(region.size)
+        if !region.contents.isEmpty {
+            write(count: region.contents.count)
+            bytes += region.contents
+        }
     }
 
     // MARK: Fragments

@@ -15,8 +15,9 @@ enum ModuleFormat {
         case acceptor, hostFunctions, regions, fragments, names, positions
     }
 
-    /// A region's flags: its policy in two bits, then this.
+    /// A region's flags: its policy in two bits, then these.
     static let regionIsWritable: UInt64 = 1 << 2
+    static let regionHasContents: UInt64 = 1 << 3
 
     /// A parameter's flags: its type in four bits, then where its default comes from.
     static let parameterTypeBits: UInt64 = 4

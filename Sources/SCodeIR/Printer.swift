@@ -25,7 +25,8 @@ extension Program {
         if !regions.isEmpty {
             parts.append(
                 zip(regions, regionNames).map { region, name in
-                    "region \(name): \(region.policy.name) \(region.isWritable ? "rw" : "ro"), \(region.size)\n"
+                    "region \(name): \(region.policy.name) \(region.isWritable ? "rw" : "ro"), \(region.size)"
+                        + region.contentsText + "\n"
                 }.joined())
         }
         var fragmentNames = UniqueNames()
@@ -35,6 +36,23 @@ extension Program {
             parts.append(printer.text())
         }
         return parts.joined(separator: "\n")
+    }
+}
+
+extension Region {
+    /// ` = { … }`, sixteen bytes a line when there are more; nothing when the region holds zeros.
+    fileprivate var contentsText: String {
+        if contents.isEmpty { return "" }
+        let perLine = 16
+        let breaks = contents.count > perLine
+        var text: [UInt8] = Array(" = {".utf8)
+        for (index, byte) in contents.enumerated() {
+            if index > 0 { text.append(UInt8(ascii: ",")) }
+            text += (breaks && index % perLine == 0 ? "\n    " : " ").utf8
+            text += String(byte).utf8
+        }
+        text += (breaks ? "\n}" : " }").utf8
+        return String(decoding: text, as: UTF8.self)
     }
 }
 

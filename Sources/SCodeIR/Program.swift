@@ -17,17 +17,33 @@ public enum MemoryPolicy: UInt8, CaseIterable, Sendable {
 }
 
 /// `region queue: virtual rw, 1024`: memory that the program says it will touch.
+/// `region primes: physical ro, 4 = { 2, 3, 5, 7 }` says what it holds at first.
 public struct Region: Hashable, Sendable {
     public var name: String
     public var policy: MemoryPolicy
     public var isWritable: Bool
     /// Size in bytes.
     public var size: UInt64
-    public init(name: String, policy: MemoryPolicy, isWritable: Bool, size: UInt64) {
+    /// The first bytes of what it holds before the program first runs; the rest is zero. Whoever gives it memory
+    /// copies them in (`initialise`). At most `size`, and `ProgramLimits.regionContents`.
+    public var contents: [UInt8]
+    public init(
+        name: String, policy: MemoryPolicy, isWritable: Bool, size: UInt64, contents: [UInt8] = []
+    ) {
         self.name = name
         self.policy = policy
         self.isWritable = isWritable
         self.size = size
+        self.contents = contents
+    }
+
+    /// Gives memory for the region what it holds at first: `contents`, then zeros. Memory shorter than that gets as
+    /// much as it has room for.
+    public func initialise(_ memory: UnsafeMutableRawBufferPointer) {
+        let count = min(contents.count, memory.count)
+        memory.copyBytes(from: contents.prefix(count))
+        guard let base = memory.baseAddress else { return }
+        (base + count).initializeMemory(as: UInt8.self, repeating: 0, count: memory.count - count)
     }
 }
 
@@ -177,6 +193,8 @@ public enum ProgramLimits {
     public static let fragments = 4096
     /// Regions of one program; an instance has a descriptor for each.
     public static let regions = 8
+    /// Bytes of what a region holds at first.
+    public static let regionContents = 1 << 20
     public static let parameters = 8
     /// Operands of a macro-instruction; results and arguments of a host function.
     public static let macroOperands = 8

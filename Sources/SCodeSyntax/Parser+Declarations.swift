@@ -66,7 +66,7 @@ extension Parser {
         return value != nil
     }
 
-    /// `region NAME: static|physical|virtual ro|rw, SIZE`
+    /// `region NAME: static|physical|virtual ro|rw, SIZE`, `… SIZE = { BYTE, … }`, `… SIZE = TYPE { VALUE, … }`
     mutating func region() -> Bool {
         position += 1
         guard let name = expect(.identifier, "the region's name"), checkDeclarable(name, "a region"),
@@ -92,7 +92,57 @@ extension Parser {
             return true
         }
         region.size = bytes
+        guard take(.equals) != nil else { return true }
+        guard let contents = regionContents() else { return false }
+        guard contents.count <= bytes else {
+            sink.error(
+                name.range, "region '\(text(name))' of \(bytes) bytes cannot hold \(contents.count)",
+                suggestion: "declare it with a size of at least \(contents.count)")
+            return true
+        }
+        region.contents = contents
         return true
+    }
+
+    /// `{ VALUE, … }`, of bytes or of the type before it, as they lie in memory.
+    private mutating func regionContents() -> [UInt8]? {
+        var type = ValueType.uc
+        if let name = take(.identifier) {
+            guard let known = valueType(name) else { return nil }
+            guard !known.isFloat else {
+                sink.error(name.range, "what a region holds is given in integers")
+                return nil
+            }
+            type = known
+        }
+        guard expect(.leftBrace, "'{' and what the region holds") != nil else { return nil }
+        var contents: [UInt8] = []
+        skipNewlines()
+        while current.kind != .rightBrace {
+            let start = current
+            guard let value = expression() else { return nil }
+            let most = Int128(1) << Int128(type.bits)
+            guard value >= -most / 2, value < most else {
+                sink.error(
+                    start.range(through: tokens[position - 1]),
+                    "\(value) does not fit type '\(type.suffix)'")
+                return nil
+            }
+            guard contents.count + type.size <= ProgramLimits.regionContents else {
+                sink.error(
+                    start.range, "a region holds at most \(ProgramLimits.regionContents) bytes at first")
+                return nil
+            }
+            for byte in 0..<type.size {
+                contents.append(UInt8(truncatingIfNeeded: value >> Int128(8 * byte)))
+            }
+            skipNewlines()
+            if current.kind == .rightBrace { break }
+            guard expect(.comma, "',' or '}'") != nil else { return nil }
+            skipNewlines()
+        }
+        position += 1
+        return contents
     }
 
     private mutating func declare(_ region: Region, at name: Token) {

@@ -123,6 +123,11 @@ public enum Verifier {
                     "region '\(region.name)' is \(region.policy.name), which acceptor '\(acceptor.name)' does not offer",
                     "it offers: \(offered)")
             }
+            if region.contents.count > min(region.size, UInt64(ProgramLimits.regionContents)) {
+                report(
+                    .regions,
+                    "region '\(region.name)' of \(region.size) bytes cannot hold \(region.contents.count)")
+            }
             if region.size > 1 << 32 {
                 report(.limits, "region '\(region.name)' of \(region.size) bytes; 4 GiB are allowed")
             }

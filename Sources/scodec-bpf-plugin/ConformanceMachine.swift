@@ -77,7 +77,7 @@ final class RegionMemory {
         for (index, region) in regions.enumerated() {
             let size = max(Int(truncatingIfNeeded: region.size), 1)
             let block = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 16)
-            block.initializeMemory(as: UInt8.self, repeating: 0, count: size)
+            region.initialise(UnsafeMutableRawBufferPointer(start: block, count: size))
             if index == 0 { block.copyMemory(from: first, byteCount: min(first.count, size)) }
             blocks.append(block)
             bindings.append(

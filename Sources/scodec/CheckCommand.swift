@@ -14,7 +14,7 @@ struct Check: ParsableCommand {
     var explain = false
 
     func run() throws {
-        let input = try Source(source.file)
+        let input = try Source(source)
         if let stage = source.dump {
             try dump(stage, input, source.acceptor)
             return
@@ -101,7 +101,7 @@ struct Build: ParsableCommand {
     @Option(name: .shortAndLong, help: "The module to write; '-' is standard output.") var output: String
 
     func run() throws {
-        let input = try Source(source.file)
+        let input = try Source(source)
         let verified = try input.verify(source.acceptor)
         try Terminal.write(verified.program.encoded(), to: output)
     }

@@ -76,7 +76,7 @@ struct Disasm: ParsableCommand {
     @Option(help: "The fragment; default: all.") var fragment: String?
 
     func run() throws {
-        let input = try Source(source.file)
+        let input = try Source(source)
         let verified = try input.verify(source.acceptor)
         let chosen =
             try fragment.map { [try verified.fragment(named: $0, in: input.fileName)] } ?? verified.fragments

@@ -4,14 +4,28 @@ import SCodeAcceptors
 
 /// The arguments that every command on a program takes.
 struct SourceOptions: ParsableArguments {
-    @Argument(help: "A .scode or .sco file, or '-' for standard input.")
+    @Argument(help: "A .scode, .sco or eBPF object file, or '-' for standard input.")
     var file: String
+
+    @Option(
+        help: ArgumentHelp(
+            "What the file is, when it does not say so itself: scode (text or module) or ebpf (an object file, or raw instructions).",
+            valueName: "format"))
+    var from: SourceFormat?
+
+    @Option(help: ArgumentHelp("Of eBPF: how much memory r1 points to.", valueName: "bytes"))
+    var memory: UInt64?
 
     @Option(help: "The acceptor to verify against; default: the one that the file names, else plain.")
     var acceptor: String?
 
     @Option(help: ArgumentHelp("Print what a stage of the compiler makes of it.", valueName: "stage"))
     var dump: Stage?
+}
+
+/// What `--from` can say.
+enum SourceFormat: String, CaseIterable, ExpressibleByArgument {
+    case scode, ebpf
 }
 
 /// A program as it was read, before anybody has verified it.
@@ -24,12 +38,38 @@ struct Source {
     var program: Program
     var diagnostics: [Diagnostic] = []
     var incomplete: Set<Int> = []
+    /// Whether it was eBPF.
+    var isForeign = false
 
-    /// Reads a text or, when it begins with the magic number, a binary module.
-    /// - Parameter isParsed: false for those who look at the text alone; what it includes is not read then.
-    init(_ path: String, isParsed: Bool = true) throws {
+    init(_ options: SourceOptions) throws {
+        try self.init(
+            options.file, from: options.from, acceptor: options.acceptor, memory: options.memory)
+    }
+
+    /// Reads a text or, when it begins with their magic numbers, a binary module or an object file.
+    /// - Parameters:
+    ///   - format: what it is, if the user says so.
+    ///   - acceptor: whose code it is, if the user says so.
+    ///   - memory: bytes that code that was eBPF finds at r1.
+    ///   - isParsed: false for those who look at the text alone; what it includes is not read then.
+    init(
+        _ path: String, from format: SourceFormat? = nil, acceptor: String? = nil, memory: UInt64? = nil,
+        isParsed: Bool = true
+    ) throws {
         fileName = path == "-" ? "<stdin>" : path
         let bytes = try Terminal.read(path)
+        if format == .ebpf || format == nil && isParsed && bytes.starts(with: Program.objectMagic) {
+            raw = ""
+            isForeign = true
+            do {
+                program = try Program(
+                    ebpf: bytes, for: Acceptor.standard, named: acceptor, memorySize: memory)
+            } catch {
+                Terminal.message("\(fileName): error: \(error)")
+                throw ExitCode.diagnostics
+            }
+            return
+        }
         if bytes.starts(with: Program.moduleMagic) {
             raw = ""
             do { program = try Program(decoding: bytes) } catch {

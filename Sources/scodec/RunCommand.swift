@@ -19,7 +19,8 @@ struct Run: ParsableCommand {
         abstract: "Runs a fragment and prints how it left.",
         discussion: """
             Each region that the program declares is given fresh memory; --data-in fills the first. A fragment
-            for the filter acceptor gets that region's address and the length of the data as its arguments.
+            for the filter acceptor, or from eBPF, gets that region's address and the length of the data as its
+            arguments.
             Sub-schedulers' slots are empty.
             """)
 
@@ -50,7 +51,7 @@ struct Run: ParsableCommand {
     }
 
     func run() throws {
-        let input = try Source(source.file)
+        let input = try Source(source)
         if let stage = source.dump {
             try dump(stage, input, source.acceptor)
             return
@@ -58,7 +59,7 @@ struct Run: ParsableCommand {
         let verified = try input.verify(source.acceptor)
         let code = try verified.fragment(named: fragment, in: input.fileName)
         let data = try dataIn.map { try Terminal.read($0) }
-        let words = try argumentWords(code, data, input.fileName)
+        let words = try argumentWords(code, data, input)
 
         var results: [RunResult] = []
         for kind in engine.kinds { results.append(try execute(code, kind, data, words)) }
@@ -76,22 +77,24 @@ struct Run: ParsableCommand {
     }
 
     /// The words to pass: what the user gives, else what a filter is always given.
-    private func argumentWords(_ code: VerifiedFragment, _ data: [UInt8]?, _ file: String) throws -> [UInt64]
+    private func argumentWords(_ code: VerifiedFragment, _ data: [UInt8]?, _ input: Source) throws -> [UInt64]
     {
         let parameters = code.code.parameters
         var words = arguments.compactMap(Self.integer)
-        if words.isEmpty, code.acceptor.name == Acceptor.filter.name {
+        let takesData = input.isForeign && data != nil && parameters.count >= 2
+        if words.isEmpty, code.acceptor.name == Acceptor.filter.name || takesData {
             words = [RunMemory.base(ofRegion: 0), UInt64(data?.count ?? Int(code.regions.first?.size ?? 0))]
         }
         let supplied = min(parameters.count, code.acceptor.suppliedArguments)
         if words.count > supplied, !arguments.isEmpty {
             Terminal.message(
-                "\(file): error: '\(code.code.name)' takes \(supplied) arguments, not \(words.count)")
+                "\(input.fileName): error: '\(code.code.name)' takes \(supplied) arguments, not \(words.count)"
+            )
             throw ExitCode.diagnostics
         }
         for parameter in parameters.dropFirst(words.count) where parameter.defaultValue == nil {
             Terminal.message(
-                "\(file): error: parameter '\(parameter.name)' of '\(code.code.name)' has no default; pass a value"
+                "\(input.fileName): error: parameter '\(parameter.name)' of '\(code.code.name)' has no default; pass a value"
             )
             throw ExitCode.diagnostics
         }
@@ -161,6 +164,8 @@ struct RunMemory {
                     .physical(
                         base: Self.base(ofRegion: index), host: host, size: Int(region.size), writable: true))
             }
+            // The memory is fresh, and zero.
+            host.copyMemory(from: region.contents, byteCount: min(region.contents.count, Int(region.size)))
             if index == 0, let data { try fill(host, region, data) }
             frame += pages[index]
         }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Exokernel
 import SCode
+import SCodeAcceptors
 
 /// Reads scenarios and builds machines; whatever is wrong with them goes to standard error.
 final class ScenarioLoader {
@@ -9,6 +10,8 @@ final class ScenarioLoader {
     private let seed: UInt64?
     /// The files that have been read, in that order.
     private(set) var inputs: [TraceOrigin.Input] = []
+    /// Whether a file was there, and no program.
+    private var isRejected = false
 
     init(engine: EngineKind, seed: UInt64? = nil) {
         self.engine = engine
@@ -18,7 +21,7 @@ final class ScenarioLoader {
     func read(_ path: String) throws -> Scenario {
         do {
             let (scenario, warnings) = try ScenarioReader.read(path: path) { path in
-                let text = try Self.text(path)
+                let text = try text(path)
                 inputs.append(TraceOrigin.Input(path: path, text: text))
                 return text
             }
@@ -27,6 +30,7 @@ final class ScenarioLoader {
         } catch {
             Terminal.message("\(error)")
             // What cannot be read is input that is missing.
+            if isRejected { throw ExitCode.diagnostics }
             throw error.issues.contains { if case .fileUnreadable = $0.problem { true } else { false } }
                 ? ExitCode.noInput : ExitCode.diagnostics
         }
@@ -49,15 +53,28 @@ final class ScenarioLoader {
         }
     }
 
-    static func policyText(_ path: String) throws -> String {
+    func policyText(_ path: String) throws -> String {
         do { return try text(path) } catch {
             Terminal.message("scodec: cannot read '\(path)': \(error)")
-            throw ExitCode.noInput
+            throw isRejected ? ExitCode.diagnostics : ExitCode.noInput
         }
     }
 
-    private static func text(_ path: String) throws -> String {
-        guard let text = String(validating: try Terminal.contents(path), as: UTF8.self) else {
+    /// A file's text; of a module or an eBPF object file, the text of the program in it.
+    private func text(_ path: String) throws -> String {
+        let bytes = try Terminal.contents(path)
+        do {
+            if bytes.starts(with: Program.moduleMagic) { return try Program(decoding: bytes).printed() }
+            if bytes.starts(with: Program.objectMagic) {
+                return try Program(
+                    ebpf: bytes, for: Acceptor.standard, fallback: Acceptor.scheduler.name
+                ).printed()
+            }
+        } catch {
+            isRejected = true
+            throw Terminal.Unreadable(description: "\(error)")
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
             throw Terminal.Unreadable(description: "it is not UTF-8 text")
         }
         return text

@@ -150,7 +150,7 @@ struct Simulate: ParsableCommand {
             for policy in policies {
                 var other = scenario
                 other.root.source = Scenario.FragmentSource(
-                    path: policy, text: try ScenarioLoader.policyText(policy))
+                    path: policy, text: try loader.policyText(policy))
                 other.root.data = []
                 let name =
                     scenarios.count > 1 ? "\(Self.name(path)), \(Self.name(policy))" : Self.name(policy)

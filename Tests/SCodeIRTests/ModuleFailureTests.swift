@@ -48,6 +48,19 @@ import Testing
         }
     }
 
+    @Test func contentsOfRegions() throws {
+        let read = try Program(decoding: Self.header + [3, 1, 1, 0x72, 8, 4, 2, 7, 9, 0])
+        #expect(read.regions.first?.contents == [7, 9])
+        // None announced, more than the region has room for, more than there are.
+        expect(.empty(.regionContents, at: 11), of: [3, 1, 1, 0x72, 8, 4, 0, 0])
+        expect(.tooMany(.regionContents, 5, at: 11), of: [3, 1, 1, 0x72, 8, 4, 5, 1, 2, 3, 4, 5, 0])
+        expect(.tooMany(.regionContents, 4, at: 11), of: [3, 1, 1, 0x72, 8, 4, 4, 1, 2, 3])
+        let limit = UInt64(ProgramLimits.regionContents)
+        expect(
+            .tooMany(.regionContents, limit + 1, at: 15),
+            of: [3, 1, 1, 0x72, 8] + leb128(1 << 31) + leb128(limit + 1))
+    }
+
     @Test func emptySectionsAreLeftOut() {
         expect(.empty(.hostFunctions, at: 6), of: [2, 0, 0])
         expect(.empty(.regions, at: 6), of: [3, 0, 0])
@@ -109,7 +122,7 @@ import Testing
             .tooMany(.hostParameters, 9, at: 10),
             of: [2, 1, 1, 0x68, 0, 9] + [UInt8](repeating: 0, count: 20))
         expect(.badValue(.regionFlags, 3, at: 9), of: [3, 1, 1, 0x72, 3, 8, 0])
-        expect(.badValue(.regionFlags, 8, at: 9), of: [3, 1, 1, 0x72, 8, 8, 0])
+        expect(.badValue(.regionFlags, 16, at: 9), of: [3, 1, 1, 0x72, 16, 8, 0])
         expect(.tooMany(.regions, 9, at: 6), of: [3, 9] + [UInt8](repeating: 0, count: 100))
     }
 

@@ -127,7 +127,8 @@ import Testing
     private static let programLimits = [
         "instructionsPerFragment": ProgramLimits.instructionsPerFragment,
         "fragments": ProgramLimits.fragments,
-        "regions": ProgramLimits.regions, "parameters": ProgramLimits.parameters,
+        "regions": ProgramLimits.regions, "regionContents": ProgramLimits.regionContents,
+        "parameters": ProgramLimits.parameters,
         "macroOperands": ProgramLimits.macroOperands, "hostFunctions": ProgramLimits.hostFunctions,
         "procedures": ProgramLimits.procedures, "callDepth": ProgramLimits.callDepth,
         "sourceFiles": ProgramLimits.sourceFiles, "tableEntries": ProgramLimits.tableEntries,

@@ -21,11 +21,17 @@ extension Program {
         }
         for _ in 0..<Int.random(in: 0...ProgramLimits.regions, using: &generator) {
             let size = UInt64(bitPattern: generator.interestingValue())
-            program.regions.append(
-                Region(
-                    name: names.next(&generator),
-                    policy: MemoryPolicy.allCases.randomElement(using: &generator) ?? .virtual,
-                    isWritable: generator.oneIn(2), size: size))
+            var region = Region(
+                name: names.next(&generator),
+                policy: MemoryPolicy.allCases.randomElement(using: &generator) ?? .virtual,
+                isWritable: generator.oneIn(2), size: size)
+            if generator.oneIn(3) {
+                let most = Int(min(size, 40))
+                region.contents = (0..<Int.random(in: 0...most, using: &generator)).map { _ in
+                    UInt8.random(in: .min ... .max, using: &generator)
+                }
+            }
+            program.regions.append(region)
         }
         for _ in 0..<Int.random(in: 0...3, using: &generator) {
             program.fragments.append(

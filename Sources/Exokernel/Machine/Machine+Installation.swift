@@ -257,12 +257,18 @@ extension Machine {
                     allocator.pageTable.protect(page + index, writable: region.isWritable)
                 }
             }
+            let isKept = old.contains { $0.frame == storage.frame }
             if let bytes = data.first(where: { $0.region == region.name })?.bytes {
                 allocator.fill(storage, with: bytes)
+            } else if !region.contents.isEmpty, !region.isWritable {
+                // Constants belong to the code, whatever the last one had in their place.
+                allocator.fill(storage, with: region.contents)
             } else if let previous = old.first(where: { $0.name == region.name && !$0.isKernels }),
                 previous.frame != storage.frame
             {
                 allocator.copy(previous, to: storage)
+            } else if !isKept, !region.contents.isEmpty {
+                allocator.fill(storage, with: region.contents)
             }
         }
     }

@@ -29,6 +29,7 @@ extension Machine {
             } else {
                 storage = try allocator.ownRegion(region, besides: regions)
                 pages.release(storage.frame, count: storage.pages)  // from here on the page table holds them
+                if !region.contents.isEmpty { allocator.fill(storage, with: region.contents) }
             }
             if let bytes = source.data.first(where: { $0.region == region.name })?.bytes {
                 allocator.fill(storage, with: bytes)
