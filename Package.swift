@@ -110,7 +110,7 @@ let package = Package(
         .testTarget(name: "FileTests", dependencies: ["scodec", "SCodeTestSupport"], swiftSettings: strict),
         .testTarget(
             name: "EBPFTests",
-            dependencies: ["SCode", "SCodeAcceptors", "SCodeTestSupport", "scodec-bpf-plugin"],
+            dependencies: ["SCode", "SCodeBPF", "SCodeAcceptors", "SCodeTestSupport", "scodec-bpf-plugin"],
             swiftSettings: strict),
         .testTarget(
             name: "ReportTests", dependencies: ["Exokernel", "SCodeTestSupport"], swiftSettings: strict),

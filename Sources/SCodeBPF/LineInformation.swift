@@ -72,6 +72,8 @@ struct LineInformation {
         guard code.sourceFiles.count < ProgramLimits.sourceFiles, let text = string(name), !text.isEmpty,
             text.utf8.count <= ProgramLimits.sourceFileNameLength
         else { return nil }
+        // The first file is the program's own, which is the object file.
+        if code.sourceFiles.isEmpty { code.sourceFiles.append("") }
         let number = UInt16(code.sourceFiles.count)
         code.sourceFiles.append(text)
         files[name] = number

@@ -89,6 +89,10 @@ final class RegionMemory {
 
     deinit { for block in blocks { block.deallocate() } }
 
+    func bytes(of index: Int, count: Int) -> [UInt8] {
+        [UInt8](UnsafeRawBufferPointer(start: blocks[index], count: count))
+    }
+
     /// The address at which the fragment sees a region: 4 GiB apart.
     func base(of index: Int) -> UInt64 { UInt64(index + 1) << 32 }
 }
