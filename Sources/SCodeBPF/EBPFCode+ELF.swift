@@ -27,6 +27,9 @@ private struct ObjectReader {
     let interface: EBPFInterface
     /// By section: the index of its first instruction.
     private var firstInstruction: [Int: Int] = [:]
+    private var codeInOrder: [(section: Int, start: Int)] {
+        firstInstruction.sorted { $0.value < $1.value }.map { ($0.key, $0.value) }
+    }
     private var relocations: [Int: [ELFObject.Relocation]] = [:]
     private var data = DataLayout()
     private var names = UniqueNames()
@@ -87,7 +90,7 @@ private struct ObjectReader {
             entries.append((EBPFEntry(name: name, start: start), object.sections[section].name == ".text"))
         }
         // Code without names, as from an assembler, is called like its section.
-        for (section, start) in firstInstruction where !hasSymbol.contains(section) {
+        for (section, start) in codeInOrder where !hasSymbol.contains(section) {
             let name = object.sections[section].name
             let entry = EBPFEntry(name: names.take(name == ".text" ? "main" : name), start: start)
             entries.append((entry, name == ".text"))
@@ -103,7 +106,7 @@ private struct ObjectReader {
     // MARK: References
 
     private mutating func readReferences(_ code: inout EBPFCode) throws(EBPFFailure) {
-        for (section, first) in firstInstruction.sorted(by: { $0.value < $1.value }) {
+        for (section, first) in codeInOrder {
             let count = object.sections[section].bytes.count / EBPFInstruction.size
             for relocation in relocations[section] ?? [] {
                 let symbol = object.symbols[relocation.symbol]

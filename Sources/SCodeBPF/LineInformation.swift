@@ -38,7 +38,7 @@ struct LineInformation {
     func read(into code: inout EBPFCode, _ firstInstruction: [Int: Int]) {
         guard let size = bytes.number32(records.lowerBound), size >= 16, size <= 1024 else { return }
         let sections = Dictionary(
-            firstInstruction.map { (object.sections[$0.key].name, $0) },
+            firstInstruction.sorted { $0.value < $1.value }.map { (object.sections[$0.key].name, $0) },
             uniquingKeysWith: { first, _ in first })
         var files: [UInt32: UInt16] = [:]
         var at = records.lowerBound + 4

@@ -44,6 +44,7 @@ struct Source {
     init(_ options: SourceOptions) throws {
         try self.init(
             options.file, from: options.from, acceptor: options.acceptor, memory: options.memory)
+        if options.memory != nil, !isForeign { throw ValidationError("--memory is for eBPF") }
     }
 
     /// Reads a text or, when it begins with their magic numbers, a binary module or an object file.

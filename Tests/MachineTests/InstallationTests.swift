@@ -155,6 +155,43 @@ import Testing
         #expect(numbers == ["1001 × 2", "1002 × 2", "1003 × 2", "1004 × 2", "1005", "1021"])
     }
 
+    /// What a program says that a region holds at first is there when it comes; later it is what has been stored, but
+    /// for constants, which are the new program's.
+    @Test(arguments: ["virtual", "physical"]) func regionsHoldWhatTheyAreDeclaredWith(policy: String) throws {
+        func code(_ count: Int, _ step: Int) -> Scenario.FragmentSource {
+            Code.source(
+                """
+                fragment f() {
+                    setp    memory, count
+                    lduli   n, memory, 0
+                    setp    constant, step
+                    lduci   s, constant, 1
+                    addul   n, n, s
+                    stuli   n, memory, 0
+                    adduli  n, n, 1000
+                    s_app_sched n
+                }
+                """,
+                regions: """
+                    region count: \(policy) rw, 5000 = ul { \(count) }
+                    region step: \(policy) ro, 2 = { 0, \(step) }
+                    """)
+        }
+        let events: [(UInt64, Scenario.Event.Action)] = [
+            (5 * ms, .replace(code(77, 10), data: [])),
+            (9 * ms, .replace(code(77, 10), data: [.init(region: "step", bytes: [0, 3])])),
+            (13 * ms, .remove),
+            (13 * ms, .install(code(200, 1), data: [])),
+        ]
+        var limits = Machine.Limits()
+        limits.failures = 16
+        let timeline = try Machine(scenario: scenario(code(40, 2), events), limits: limits).run()
+        let numbers = timeline.messages.map { $0.replacing("root: accepted for ", with: "") }
+            .map { $0.replacing(", which does not exist", with: "") }
+        // Decisions at 0, 4 | 8 | 12 | 16, …
+        #expect(numbers.prefix(5) == ["1042", "1044", "1054", "1057", "1201"])
+    }
+
     @Test func memoryComesBack() throws {
         let large = Code.source(
             "fragment f() {\n s_refuse\n }",
