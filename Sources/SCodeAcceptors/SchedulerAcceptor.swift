@@ -31,7 +31,7 @@ extension Acceptor {
             accept: "s_app_sched", refuse: "s_refuse", regions: kernelRegions,
             helpers: [
                 1: "s_sub_sched", 2: "s_app_sched", 3: "s_refuse", 4: "s_resched", 5: "tick", 6: "slots",
-                7: "self", 8: "subject",
+                7: "self", 8: "subject", 9: "listed",
             ]))
 
     /// What the kernel shows to every scheduler (docs/scheduling.md), with room for as many as fragments usually ask for.

@@ -12,9 +12,11 @@ enum { PLACES = 256 };
 static u64 turn;
 
 SEC("scheduler") u64 round_robin(void) {
-    for (u64 left = PLACES; left > 0; left--) {
-        const struct child *child = &children[turn & (PLACES - 1)];
-        turn++;
+    u64 used = s_listed() < PLACES ? s_listed() : PLACES;
+    for (u64 left = used; left > 0; left--) {
+        if (turn >= used)
+            turn = 0;
+        const struct child *child = &children[turn++ & (PLACES - 1)];
         if (child->kind == SCHEDULER)
             s_sub_sched(child->id); /* comes back only if it has nobody to run */
         else if (child->kind == APPLICATION && environments[child->id & 8191].status == RUNNABLE)

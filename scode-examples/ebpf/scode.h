@@ -37,6 +37,7 @@ static u64 (*const s_tick)(void) HELPER(5);
 static u64 (*const s_slots)(void) HELPER(6);
 static u64 (*const s_self)(void) HELPER(7);
 static u64 (*const s_subject)(void) HELPER(8);
+static u64 (*const s_listed)(void) HELPER(9); /* places of `children` up to the last one in use */
 
 struct machine {
     u64 time, tick, quantum, seed;
