@@ -85,7 +85,8 @@ let package = Package(
             name: "SCodeFuzzing", dependencies: ["SCode", "SCodeAcceptors"], path: "Fuzz/SCodeFuzzing",
             swiftSettings: strict),
         .testTarget(
-            name: "FuzzReplayTests", dependencies: ["SCode", "SCodeFuzzing"], swiftSettings: strict),
+            name: "FuzzReplayTests", dependencies: ["SCode", "SCodeAcceptors", "SCodeFuzzing"],
+            swiftSettings: strict),
         .testTarget(
             name: "SCodeSyntaxTests",
             dependencies: ["SCodeIR", "SCodeSyntax", "SCodeVerifier", "SCodeAcceptors", "SCodeTestSupport"],

@@ -19,6 +19,7 @@ let package = Package(
         .fuzzer("FuzzModule"),
         .fuzzer("FuzzVerifier"),
         .fuzzer("FuzzPipeline"),
+        .fuzzer("FuzzEbpf"),
     ]
 )
 

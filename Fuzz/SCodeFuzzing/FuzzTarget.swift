@@ -11,6 +11,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case verifier
     /// Text or module, verified, compiled, and run by both engines.
     case pipeline
+    /// What reads eBPF, and then the same.
+    case ebpf
 
     /// Feeds the target.
     /// - Returns: the property that was broken, if one was. A trap, a hang or too much memory are findings, too.
@@ -21,6 +23,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
             case .module: try checkModule(input)
             case .verifier: try checkVerifier(input)
             case .pipeline: try checkPipeline(input)
+            case .ebpf: try checkEBPF(input)
             }
             return nil
         } catch {

@@ -43,8 +43,8 @@ private struct ObjectReader {
         try readCode(&code)
         try readFunctions(&code)
         for section in firstInstruction.keys { relocations[section] = try object.relocations(of: section) }
-        let symbols = relocations.values.joined().map { object.symbols[$0.symbol] }
-        data = try DataLayout(object, symbols, interface)
+        let symbols = Set(relocations.values.joined().map(\.symbol))
+        data = try DataLayout(object, symbols.sorted().map { object.symbols[$0] }, interface)
         code.regions = data.regions
         try readReferences(&code)
         if let lines = LineInformation(object) { lines.read(into: &code, firstInstruction) }
@@ -75,6 +75,7 @@ private struct ObjectReader {
         var starts = Set(code.sections.map(\.range.lowerBound))
         var entries: [(entry: EBPFEntry, isText: Bool)] = []
         var hasSymbol: Set<Int> = []
+        var functions = 0
         for symbol in object.symbols where symbol.kind == .function {
             guard let section = symbol.section, let first = firstInstruction[section] else { continue }
             let offset = symbol.value / UInt64(EBPFInstruction.size)
@@ -84,6 +85,10 @@ private struct ObjectReader {
             let start = first + Int(offset)
             starts.insert(start)
             hasSymbol.insert(section)
+            functions += 1
+            guard functions <= EBPFLimits.functions else {
+                throw EBPFFailure(.tooManyFunctions(limit: EBPFLimits.functions))
+            }
             let name = names.take(object.name(of: symbol))
             if code.names[start] == nil { code.names[start] = name }
             guard !symbol.isLocal else { continue }
@@ -119,20 +124,19 @@ private struct ObjectReader {
         }
     }
 
-    private mutating func reference(
+    private func reference(
         _ code: EBPFCode, _ index: Int, _ end: Int, _ relocation: ELFObject.Relocation,
         _ symbol: ELFObject.Symbol
     ) throws(EBPFFailure) -> EBPFReference {
         let instruction = code.instructions[index]
-        let misplaced = EBPFFailure.Reason.misplacedRelocation(symbol: object.name(of: symbol))
         switch relocation.type {
         case 1:  // R_BPF_64_64: the address of data, in lddw
-            guard instruction.code == 0x18, index + 1 < end else { throw code.failure(misplaced, at: index) }
+            guard instruction.code == 0x18, index + 1 < end else { throw misplaced(code, index, symbol) }
             let low = UInt64(UInt32(bitPattern: instruction.immediate))
             let high = UInt64(UInt32(bitPattern: code.instructions[index + 1].immediate))
             return try address(code, index, symbol, addend: Int64(bitPattern: high << 32 | low))
         case 10:  // R_BPF_64_32: a function, in call
-            guard instruction.code == 0x85 else { throw code.failure(misplaced, at: index) }
+            guard instruction.code == 0x85 else { throw misplaced(code, index, symbol) }
             return try function(code, index, symbol, addend: Int(instruction.immediate))
         default:
             let name = object.name(of: symbol)
@@ -140,22 +144,26 @@ private struct ObjectReader {
         }
     }
 
-    private mutating func address(
+    private func misplaced(
+        _ code: EBPFCode, _ index: Int, _ symbol: ELFObject.Symbol
+    ) -> EBPFFailure {
+        code.failure(.misplacedRelocation(symbol: object.name(of: symbol)), at: index)
+    }
+
+    private func address(
         _ code: EBPFCode, _ index: Int, _ symbol: ELFObject.Symbol, addend: Int64
     ) throws(EBPFFailure) -> EBPFReference {
-        let name = object.name(of: symbol)
         guard let section = symbol.section else {
+            let name = object.name(of: symbol)
             guard let region = data.shared[name] else {
                 throw code.failure(.undefinedSymbol(name, acceptor: interface.acceptor), at: index)
             }
             return .address(region: region, offset: addend)
         }
         guard firstInstruction[section] == nil else {
-            throw code.failure(.addressOfFunction(name), at: index)
+            throw code.failure(.addressOfFunction(object.name(of: symbol)), at: index)
         }
-        guard let place = data.places[section] else {
-            throw code.failure(.misplacedRelocation(symbol: name), at: index)
-        }
+        guard let place = data.places[section] else { throw misplaced(code, index, symbol) }
         let offset = Int64(truncatingIfNeeded: symbol.value) &+ addend &+ place.offset
         return .address(region: place.region, offset: offset)
     }
@@ -163,8 +171,8 @@ private struct ObjectReader {
     private func function(
         _ code: EBPFCode, _ index: Int, _ symbol: ELFObject.Symbol, addend: Int
     ) throws(EBPFFailure) -> EBPFReference {
-        let name = object.name(of: symbol)
         guard let section = symbol.section else {
+            let name = object.name(of: symbol)
             guard let helper = interface.helpers.first(where: { $0.value.name == name }) else {
                 throw code.failure(.undefinedSymbol(name, acceptor: interface.acceptor), at: index)
             }
@@ -175,7 +183,7 @@ private struct ObjectReader {
         let target = Int(truncatingIfNeeded: symbol.value / size) &+ addend &+ 1
         guard let first = firstInstruction[section], symbol.value % size == 0, target >= 0,
             target < object.sections[section].bytes.count / EBPFInstruction.size
-        else { throw code.failure(.misplacedRelocation(symbol: name), at: index) }
+        else { throw misplaced(code, index, symbol) }
         return .function(first + target)
     }
 }

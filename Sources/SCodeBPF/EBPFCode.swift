@@ -45,6 +45,9 @@ struct EBPFCode {
         guard bytes.count % EBPFInstruction.size == 0 else {
             throw EBPFFailure(.partialInstruction(bytes.count))
         }
+        guard bytes.count / EBPFInstruction.size <= EBPFLimits.instructions else {
+            throw EBPFFailure(.tooManyInstructions(EBPFLimits.instructions))
+        }
         instructions = EBPFInstruction.all(in: bytes[...])
         sections = [Section(name: nil, range: 0..<instructions.count)]
         starts = [0]

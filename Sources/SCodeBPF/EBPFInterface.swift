@@ -78,6 +78,10 @@ public enum EBPFLimits {
     public static let frames = 8
     /// Instructions that are read, and those that they become, of all fragments together.
     public static let instructions = 1 << 20
+    /// Functions of an object file.
+    public static let functions = 1 << 16
+    /// Instructions that are looked at, of all fragments together: a function is looked at for each that it is part of.
+    static let work = 1 << 24
     /// Bytes of variables.
     public static let data: UInt64 = 1 << 30
 }

@@ -49,6 +49,8 @@ struct ELFObject {
 
     private(set) var sections: [Section] = []
     private(set) var symbols: [Symbol] = []
+    /// By section: the tables of relocations for it.
+    private var relocationTables: [Int: [Int]] = [:]
     var reader: ByteReader { bytes }
     private let bytes: ByteReader
 
@@ -96,12 +98,24 @@ struct ELFObject {
                     name: "", type: type, flags: flags, bytes: range, size: size, link: Int(link),
                     info: Int(info), alignment: max(1, Int(alignment))))
         }
+        try indexRelocations()
         let names = sections[nameTable].bytes
         for number in 0..<count {
             guard let offset = bytes.number32(table.lowerBound + number * 64),
                 let name = name(at: names.lowerBound + Int(offset), before: names.upperBound)
             else { throw Self.failure(.name) }
             sections[number].name = name
+        }
+    }
+
+    /// Tables may share their bytes: what they come to is bounded, not only what the file holds.
+    private mutating func indexRelocations() throws(EBPFFailure) {
+        var total = 0
+        for (number, section) in sections.enumerated()
+        where section.type == Kind.relocations || section.type == Kind.relocationsWithAddends {
+            relocationTables[section.info, default: []].append(number)
+            total += section.bytes.count / 16
+            guard total <= EBPFLimits.instructions else { throw Self.failure(.relocations) }
         }
     }
 
@@ -145,9 +159,8 @@ struct ELFObject {
     /// What is to be put into a section, by ascending offset.
     func relocations(of section: Int) throws(EBPFFailure) -> [Relocation] {
         var relocations: [Relocation] = []
-        for table in sections where table.info == section {
+        for table in (relocationTables[section] ?? []).map({ sections[$0] }) {
             if table.type == Kind.relocationsWithAddends { throw Self.failure(.addends) }
-            guard table.type == Kind.relocations else { continue }
             guard table.bytes.count % 16 == 0 else { throw Self.failure(.relocations) }
             for at in stride(from: table.bytes.lowerBound, to: table.bytes.upperBound, by: 16) {
                 guard let offset = bytes.number64(at), let type = bytes.number32(at + 8),
@@ -164,7 +177,7 @@ struct ELFObject {
 struct ByteReader {
     private let bytes: [UInt8]
     /// Longer names are damage.
-    private static let nameLength = 4096
+    private static let nameLength = 1024
 
     init(_ bytes: [UInt8]) { self.bytes = bytes }
 

@@ -24,6 +24,8 @@ struct FragmentPlan {
     private(set) var functions: [PlannedFunction] = []
     /// Places in `functions` by start.
     private(set) var places: [Int: Int] = [:]
+    /// Instructions that were looked at.
+    private(set) var work = 0
     var depth: Int { functions.map(\.level).max() ?? 0 }
     var usesStack: Bool { functions.contains { $0.usesFrame || $0.saved != 0 } }
 
@@ -62,6 +64,10 @@ struct FragmentPlan {
     private mutating func findBody(_ place: Int) throws(EBPFFailure) {
         var function = functions[place]
         let extent = code.extent(of: function.start)
+        work += extent.count
+        guard work <= EBPFLimits.work else {
+            throw code.failure(.tooManyInstructions(EBPFLimits.instructions), at: function.start)
+        }
         var seen = [Bool](repeating: false, count: extent.count)
         var pending = [function.start]
         seen[function.start - extent.lowerBound] = true

@@ -40,7 +40,7 @@ struct LineInformation {
         let sections = Dictionary(
             firstInstruction.sorted { $0.value < $1.value }.map { (object.sections[$0.key].name, $0) },
             uniquingKeysWith: { first, _ in first })
-        var files: [UInt32: UInt16] = [:]
+        var files: [UInt32: UInt16?] = [:]
         var at = records.lowerBound + 4
         while at + 8 <= records.upperBound {
             guard let nameOffset = bytes.number32(at), let count = bytes.number32(at + 4),
@@ -56,7 +56,7 @@ struct LineInformation {
     }
 
     private func note(
-        _ at: Int, _ section: Int, _ first: Int, _ files: inout [UInt32: UInt16], _ code: inout EBPFCode
+        _ at: Int, _ section: Int, _ first: Int, _ files: inout [UInt32: UInt16?], _ code: inout EBPFCode
     ) {
         guard let offset = bytes.number32(at), let fileName = bytes.number32(at + 4),
             let place = bytes.number32(at + 12), Int(offset) < object.sections[section].bytes.count,
@@ -67,8 +67,10 @@ struct LineInformation {
             line: place >> 10, column: place & 0x3ff, length: 1, file: file)
     }
 
-    private func file(_ name: UInt32, _ files: inout [UInt32: UInt16], _ code: inout EBPFCode) -> UInt16? {
+    /// The number of a file, by the place of its name; nil when there is no room, or no name.
+    private func file(_ name: UInt32, _ files: inout [UInt32: UInt16?], _ code: inout EBPFCode) -> UInt16? {
         if let known = files[name] { return known }
+        files[name] = .some(nil)
         guard code.sourceFiles.count < ProgramLimits.sourceFiles, let text = string(name), !text.isEmpty,
             text.utf8.count <= ProgramLimits.sourceFileNameLength
         else { return nil }

@@ -41,8 +41,8 @@ extension Program {
         var work = 0
         for entry in code.entries {
             let plan = try FragmentPlan(entry, code, interface)
-            work += plan.functions.reduce(0) { $0 + $1.body.count }
-            guard work <= EBPFLimits.instructions else {
+            work += plan.work
+            guard work <= EBPFLimits.work else {
                 throw EBPFFailure(.tooManyInstructions(EBPFLimits.instructions))
             }
             plans.append(plan)

@@ -1,5 +1,6 @@
 import Foundation
 import SCode
+import SCodeAcceptors
 import SCodeFuzzing
 import Testing
 
@@ -39,6 +40,16 @@ import Testing
     @Test(arguments: [FuzzTarget.module, .verifier, .pipeline])
     func modulesKeepTheProperties(_ target: FuzzTarget) throws {
         for path in Self.files(in: Self.modules) { try feed(path, to: target) }
+    }
+
+    @Test func objectsKeepTheProperties() throws {
+        let objects = Self.files(in: "Fuzz/corpus/ebpf")
+        #expect(objects.count >= 5)
+        for path in objects {
+            try feed(path, to: .ebpf)
+            let bytes = try [UInt8](Data(contentsOf: Self.package.appending(path: path)))
+            #expect(throws: Never.self, "\(path)") { try Program(ebpf: bytes, for: Acceptor.standard) }
+        }
     }
 
     @Test(arguments: [FuzzTarget.text, .pipeline])
