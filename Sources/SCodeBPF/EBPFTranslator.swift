@@ -137,6 +137,12 @@ struct EBPFTranslator {
                 labels[target] = builder.label()
             }
         }
+        // A function may jump back to before its start, and then does not begin with its first instruction.
+        if function.body.first != function.start {
+            let start = labels[function.start] ?? builder.label()
+            labels[function.start] = start
+            builder.jump(to: start)
+        }
         for index in function.body {
             if let label = labels[index] { builder.place(label) }
             if let position = code.positions[index] { builder.position = position }

@@ -36,6 +36,10 @@ struct RandomEBPF {
             targets.append(program.count)
             program.append(EBPFInstruction(code: 0x95))
             for index in start..<program.count - 1 { aim(index, targets) }
+            // Some functions are entered in the middle, and jump back to before that.
+            if function > 0, generator.oneIn(3) {
+                starts[function] = targets.randomElement(using: &generator) ?? start
+            }
         }
         for (index, callee) in calls { program[index].immediate = Int32(starts[callee] - index - 1) }
     }
