@@ -127,6 +127,7 @@ enum Clang {
         let source = try String(contentsOf: Clang.folder.appending(path: "filter.c"), encoding: .utf8)
         let lines = source.split(separator: "\n", omittingEmptySubsequences: false)
         let last = try #require(filter.sourceRanges.last)
+        try #require(lines.indices.contains(Int(last.line) - 1))
         #expect(lines[Int(last.line) - 1].contains("return") || lines[Int(last.line) - 1] == "}")
         // Without -g there are none.
         let bare = try Program(ebpf: try Clang.compile("filter.c", options: ["-O2"]), for: Acceptor.standard)
