@@ -11,6 +11,7 @@ let package = Package(
     products: [
         .library(name: "SCode", targets: ["SCode"]),
         .library(name: "SCodeAcceptors", targets: ["SCodeAcceptors"]),
+        .library(name: "SCodeFilter", targets: ["SCodeFilter"]),
         .library(name: "Exokernel", targets: ["Exokernel"]),
         .executable(name: "scodec", targets: ["scodec"]),
         .executable(name: "scodec-bpf-plugin", targets: ["scodec-bpf-plugin"]),
@@ -53,6 +54,9 @@ let package = Package(
         // MARK: Acceptors that come with the system, written as an embedder would
         .target(name: "SCodeAcceptors", dependencies: ["SCode"], swiftSettings: strict),
 
+        // MARK: Packet filters, from classic BPF
+        .target(name: "SCodeFilter", dependencies: ["SCode", "SCodeAcceptors"], swiftSettings: strict),
+
         // MARK: The simulated exokernel
         .target(
             name: "Exokernel",
@@ -63,7 +67,7 @@ let package = Package(
         .executableTarget(
             name: "scodec",
             dependencies: [
-                "SCode", "SCodeAcceptors", "Exokernel", "CCapstone",
+                "SCode", "SCodeAcceptors", "SCodeFilter", "Exokernel", "CCapstone",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -113,6 +117,10 @@ let package = Package(
             name: "EBPFTests",
             dependencies: ["SCode", "SCodeBPF", "SCodeAcceptors", "SCodeTestSupport", "scodec-bpf-plugin"],
             swiftSettings: strict),
+        .testTarget(
+            name: "FilterTests",
+            dependencies: ["SCodeFilter", "SCode", "SCodeAcceptors", "SCodeTestSupport"],
+            exclude: ["expressions.txt"], swiftSettings: strict),
         .testTarget(
             name: "ReportTests", dependencies: ["Exokernel", "SCodeTestSupport"], swiftSettings: strict),
         .testTarget(

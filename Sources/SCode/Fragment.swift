@@ -227,6 +227,18 @@ public final class Fragment: @unchecked Sendable {
         return true
     }
 
+    /// Sets what a parameter holds from now on when its caller passes no argument for it, in place of its default: for
+    /// those who use `enter`, which passes none.
+    /// - Returns: false, and nothing is changed, when it is not among the parameters that the acceptor supplies.
+    @discardableResult
+    public func setArgument(ofParameter index: Int, _ value: UInt64) -> Bool {
+        guard code.code.parameters.indices.contains(index), index < code.acceptor.suppliedArguments else {
+            return false
+        }
+        setArgument(index, code.code.parameters[index].type.canonical(value))
+        return true
+    }
+
     /// Puts a fragment into a slot of the jump table, or empties it. Both must use the same engine.
     ///
     /// Who calls the slot from now on finds the new fragment; who has called it before goes on in the old one, which is

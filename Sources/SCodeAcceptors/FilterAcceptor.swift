@@ -1,14 +1,15 @@
 import SCode
 
 extension Acceptor {
-    /// For packet filters: parameters are the packet's address and length; accept says who gets it. Sixteen registers,
-    /// as a filter needs no more; eight others are the macro-instructions'.
+    /// For packet filters: parameters are the packet's address, how many bytes of it are there, and how many there were on
+    /// the wire (since version 2); accept says who gets it. Twenty-four registers, enough for the machine of classic BPF;
+    /// eight others are the macro-instructions'.
     ///
     /// `f_ld16` and `f_ld32` load a number in network byte order: two instructions of the acceptor's in place of each,
     /// guarded, or proved, like any other.
     public static let filter = Acceptor(
-        name: "filter", registers: RegisterSet(rawValue: 0xffff), scratch: RegisterSet(rawValue: 0xff_0000),
-        suppliedArguments: 2, policies: [.static, .physical],
+        name: "filter", version: 2, registers: RegisterSet(rawValue: 0xff00_ffff),
+        scratch: RegisterSet(rawValue: 0xff_0000), suppliedArguments: 3, policies: [.static, .physical],
         macros: [
             MacroInstruction("f_accept", [.value(.ul)], .accept, meaning: "takes the packet for a queue"),
             MacroInstruction("f_refuse", [], .refuse, meaning: "leaves the packet to others"),

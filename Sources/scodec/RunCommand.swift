@@ -20,7 +20,7 @@ struct Run: ParsableCommand {
         discussion: """
             Each region that the program declares is given fresh memory; --data-in fills the first. A fragment
             for the filter acceptor, or from eBPF, gets that region's address and the length of the data as its
-            arguments.
+            arguments; one for the filter acceptor also the length on the wire, which is the same.
             Sub-schedulers' slots are empty.
             """)
 
@@ -82,8 +82,10 @@ struct Run: ParsableCommand {
         let parameters = code.code.parameters
         var words = arguments.compactMap(Self.integer)
         let takesData = input.isForeign && data != nil && parameters.count >= 2
-        if words.isEmpty, code.acceptor.name == Acceptor.filter.name || takesData {
-            words = [RunMemory.base(ofRegion: 0), UInt64(data?.count ?? Int(code.regions.first?.size ?? 0))]
+        let isFilter = code.acceptor.name == Acceptor.filter.name
+        if words.isEmpty, isFilter || takesData {
+            let length = UInt64(data?.count ?? Int(code.regions.first?.size ?? 0))
+            words = [RunMemory.base(ofRegion: 0), length] + (isFilter ? [length] : [])
         }
         let supplied = min(parameters.count, code.acceptor.suppliedArguments)
         if words.count > supplied, !arguments.isEmpty {
