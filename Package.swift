@@ -16,6 +16,10 @@ let package = Package(
         .executable(name: "scodec", targets: ["scodec"]),
         .executable(name: "scodec-bpf-plugin", targets: ["scodec-bpf-plugin"]),
     ],
+    traits: [
+        // Needs libpcap-dev. Without it, expressions are compiled by the program tcpdump.
+        .trait(name: "libpcap", description: "Compiles filter expressions with libpcap.")
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -25,6 +29,8 @@ let package = Package(
         .target(name: "CSCodeRuntime", cSettings: [.define("_GNU_SOURCE")]),
         .systemLibrary(name: "CFFI", pkgConfig: "libffi", providers: [.apt(["libffi-dev"])]),
         .systemLibrary(name: "CCapstone", pkgConfig: "capstone", providers: [.apt(["libcapstone-dev"])]),
+        // Without pkgConfig: whoever does not use it need not have it.
+        .systemLibrary(name: "CPcap", providers: [.apt(["libpcap-dev"])]),
 
         // MARK: The language
         .target(name: "SCodeIR", swiftSettings: strict),
@@ -55,7 +61,12 @@ let package = Package(
         .target(name: "SCodeAcceptors", dependencies: ["SCode"], swiftSettings: strict),
 
         // MARK: Packet filters, from classic BPF
-        .target(name: "SCodeFilter", dependencies: ["SCode", "SCodeAcceptors"], swiftSettings: strict),
+        .target(
+            name: "SCodeFilter",
+            dependencies: [
+                "SCode", "SCodeAcceptors", .target(name: "CPcap", condition: .when(traits: ["libpcap"])),
+            ],
+            swiftSettings: strict),
 
         // MARK: The simulated exokernel
         .target(

@@ -29,7 +29,10 @@ let package = Package(
             path: "Benchmarks/Workbench"),
         .executableTarget(
             name: "figures",
-            dependencies: ["Workbench", "CRoundTrip", .product(name: "Exokernel", package: "scode")],
+            dependencies: [
+                "Workbench", "CRoundTrip", .product(name: "Exokernel", package: "scode"),
+                .product(name: "SCodeFilter", package: "scode"),
+            ],
             path: "Benchmarks/Figures"),
         .executableTarget(
             name: "MachineBenchmarks",

@@ -114,7 +114,7 @@ public struct DiagnosticRenderer: Sendable {
 
     /// The text with everything a terminal acts on spelled out: control characters, line separators, and what
     /// changes the direction of writing or cannot be seen.
-    static func escaped(_ text: String) -> String {
+    public static func escaped(_ text: String) -> String {
         var out = ""
         for scalar in text.unicodeScalars { out += escaped(scalar) }
         return out

@@ -96,6 +96,19 @@ struct Source {
         incomplete = parsed.fragmentsWithErrors
     }
 
+    /// A program that was made here, as the text that it prints as.
+    init(_ text: String, fileName: String) {
+        self.fileName = fileName
+        raw = text
+        let source = SourceText(text)
+        self.text = source
+        files = [SourceFile(name: fileName, text: source)]
+        let parsed = parse(text)
+        program = parsed.program
+        diagnostics = parsed.diagnostics
+        incomplete = parsed.fragmentsWithErrors
+    }
+
     func report(_ diagnostics: [Diagnostic]) {
         guard !diagnostics.isEmpty else { return }
         let colour = Terminal.usesColour(2)

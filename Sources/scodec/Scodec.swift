@@ -16,6 +16,7 @@ struct Scodec: ParsableCommand {
         version: "0.1.0",
         subcommands: [
             Check.self, Run.self, Disasm.self, Format.self, Build.self, Strip.self, Simulate.self,
+            Filter.self,
         ])
 }
 

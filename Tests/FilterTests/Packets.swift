@@ -1,7 +1,7 @@
 import SCodeTestSupport
 
 /// A packet of a capture, perhaps cut short.
-struct TestPacket {
+struct TestPacket: Hashable {
     var bytes: [UInt8]
     var wireLength: UInt32
 }

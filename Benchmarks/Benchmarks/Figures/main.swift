@@ -3,18 +3,20 @@ import Exokernel
 import Foundation
 import Workbench
 
-// Prints the figures of docs/scheduling.md.
+// Prints the figures of docs/scheduling.md and docs/filters.md.
 //
-//     swift run -c release --package-path Benchmarks figures [decisions] [costs] [hour] [crowd]
+//     swift run -c release --package-path Benchmarks figures [decisions] [costs] [hour] [crowd] [filters]
 
 /// Nanoseconds of real time that something takes.
-func time(_ body: () -> Void) -> Double {
-    let (seconds, attoseconds) = ContinuousClock().measure(body).components
+func time(_ body: () throws -> Void) rethrows -> Double {
+    let (seconds, attoseconds) = try ContinuousClock().measure(body).components
     return Double(seconds) * 1e9 + Double(attoseconds) / 1e9
 }
 
 /// The shortest of several runs: what else the computer does only makes them longer.
-func shortest(of times: Int, _ body: () -> Double) -> Double { (0..<times).map { _ in body() }.min() ?? 0 }
+func shortest(of times: Int, _ body: () throws -> Double) rethrows -> Double {
+    try (0..<times).map { _ in try body() }.min() ?? 0
+}
 
 func number(_ value: Double) -> String {
     value < 10 ? String(format: "%.2f", value) : String(format: "%.0f", value)
@@ -101,6 +103,10 @@ if isWanted("crowd") {
             + "\(number(running / 1e9)) s until all sleep; \(number(own)) bytes each besides its pages, "
             + "\(number(Double(pages) / Double(count))) bytes of pages")
     blackHole(machine)
+}
+
+if isWanted("filters") {
+    do { try FilterFigures.run() } catch { print("filters: \(error)") }
 }
 
 @inline(never) func blackHole(_ machine: Machine?) {}

@@ -54,8 +54,8 @@ struct DecisionGraph {
     /// Per node: the expressions asked about at it and below, as a Bloom filter; the longest way to a verdict.
     private var mentions: [UInt64] = []
     private var depths: [Int32] = []
-    /// Per expression: how deep it nests, and how many registers computing it takes.
-    private var nesting: [Int32] = []
+    /// Per expression: how many steps and registers computing it takes, with nothing kept.
+    private var steps: [Int32] = []
     private var registers: [Int32] = []
     private var restricted: [Restriction: Int32] = [:]
     private var joined: [Pair: Int32] = [:]
@@ -67,8 +67,8 @@ struct DecisionGraph {
 
     /// No way to a verdict is longer: recursion over a graph goes no deeper.
     static let depthLimit: Int32 = 500
-    /// No expression nests deeper, or takes more registers to compute.
-    static let nestingLimit: Int32 = 24
+    /// No expression takes more steps or registers to compute.
+    static let stepLimit: Int32 = 64
     static let registerLimit: Int32 = 6
 
     func expression(_ number: Int32) -> Expression { expressions[Int(number)] }
@@ -83,12 +83,12 @@ struct DecisionGraph {
 
     mutating func intern(_ expression: Expression) throws(DecisionOverflow) -> Int32 {
         if let known = expressionNumbers[expression] { return known }
-        let deep = 1 + (expression.operands.map { nesting[Int($0)] }.max() ?? 0)
+        let long = 1 + expression.operands.reduce(0) { $0 + steps[Int($1)] }
         let wide = registersNeeded(expression)
-        guard deep <= Self.nestingLimit, wide <= Self.registerLimit else { throw DecisionOverflow() }
+        guard long <= Self.stepLimit, wide <= Self.registerLimit else { throw DecisionOverflow() }
         let number = Int32(truncatingIfNeeded: expressions.count)
         expressions.append(expression)
-        nesting.append(deep)
+        steps.append(long)
         registers.append(wide)
         expressionNumbers[expression] = number
         return number
@@ -334,7 +334,9 @@ extension DecisionNode {
     var ways: [Int32] {
         switch self {
         case .verdict: []
-        case .choose(_, let cases, let otherwise): cases.map(\.node) + [otherwise]
+        case .choose(_, let cases, let otherwise):
+            // Of two ways, the one where the packet has what is wanted.
+            cases.count == 1 ? [otherwise, cases[0].node] : cases.map(\.node) + [otherwise]
         case .atLeast(_, _, let yes, let no): [no, yes]
         }
     }

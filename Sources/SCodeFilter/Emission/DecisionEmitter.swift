@@ -31,7 +31,7 @@ struct DecisionEmitter {
 
     mutating func emit(from root: Int32, into builder: inout FragmentBuilder) {
         let order = graph.order(from: root).filter { graph.node($0) != .verdict(nil) }
-        for (place, number) in order.enumerated() {
+        for (place, number) in order.enumerated() where !builder.isFull {
             if let label = labels[number] { builder.place(label) }
             held = arriving.removeValue(forKey: number) ?? []
             let next = place + 1 < order.count ? order[place + 1] : nil
@@ -86,7 +86,9 @@ struct DecisionEmitter {
     ) {
         guard let first = cases.first?.value, let last = cases.last?.value else { return }
         let span = Int(last - first) + 1
-        if cases.count <= 3 {
+        if let only = cases.first, cases.count == 1, only.node == next {
+            builder.branch(.bne, .u, register, UInt64(only.value), way(otherwise, &builder))
+        } else if cases.count <= 3 {
             for way in cases {
                 builder.branch(.beq, .u, register, UInt64(way.value), self.way(way.node, &builder))
             }
