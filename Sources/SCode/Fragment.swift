@@ -99,6 +99,8 @@ public final class Fragment: @unchecked Sendable {
     /// What a lean invocation needs, out of the objects that hold it.
     private let entry: UnsafeRawPointer?
     private let depth: UInt64
+    /// Of the parameters that callers pass.
+    private let suppliedTypes: [ValueType]
     private var isRunning = false
     private var lastAbort: Invocation?
     // What the instance points to lives as long as it does.
@@ -153,6 +155,7 @@ public final class Fragment: @unchecked Sendable {
         self.checksFacts = checksFacts
         entry = native?.outerEntry
         depth = code.acceptor.depth
+        suppliedTypes = code.code.parameters.prefix(code.acceptor.suppliedArguments).map(\.type)
         self.slotCount = max(slotCount, 0)
         hostCalls = calls
         children = Array(repeating: nil, count: max(slotCount, 0))
@@ -232,10 +235,8 @@ public final class Fragment: @unchecked Sendable {
     /// - Returns: false, and nothing is changed, when it is not among the parameters that the acceptor supplies.
     @discardableResult
     public func setArgument(ofParameter index: Int, _ value: UInt64) -> Bool {
-        guard code.code.parameters.indices.contains(index), index < code.acceptor.suppliedArguments else {
-            return false
-        }
-        setArgument(index, code.code.parameters[index].type.canonical(value))
+        guard suppliedTypes.indices.contains(index) else { return false }
+        setArgument(index, suppliedTypes[index].canonical(value))
         return true
     }
 

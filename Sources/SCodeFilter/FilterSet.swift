@@ -6,8 +6,9 @@ import SCode
 /// different answers (a thousand ports), the answer is looked up instead of compared with each. This is what the
 /// exokernel's dynamic packet filter does (Engler and Kaashoek, SIGCOMM 1996), here for filters of classic BPF.
 public struct FilterSet: Sendable {
-    /// Filters that a set may have.
+    /// Filters that a set may have, and instructions of all of them.
     public static let limit = 4096
+    public static let instructionLimit = ProgramLimits.instructionsPerFragment
 
     public struct Filter: Hashable, Sendable {
         public let number: UInt64
@@ -16,6 +17,7 @@ public struct FilterSet: Sendable {
 
     /// In order of download.
     public private(set) var filters: [Filter] = []
+    private var instructionCount = 0
 
     public init() {}
 
@@ -24,6 +26,9 @@ public struct FilterSet: Sendable {
     public mutating func insert(_ program: ClassicProgram, number: UInt64) throws(FilterFailure) {
         guard filters.count < Self.limit else { throw .tooManyFilters(limit: Self.limit) }
         guard !filters.contains(where: { $0.number == number }) else { throw .numberTaken(number) }
+        let (count, limit) = (instructionCount + program.instructions.count, Self.instructionLimit)
+        guard count <= limit else { throw .tooLarge(limit: limit) }
+        instructionCount = count
         filters.append(Filter(number: number, program: program))
     }
 
@@ -31,7 +36,7 @@ public struct FilterSet: Sendable {
     @discardableResult
     public mutating func remove(number: UInt64) -> Bool {
         guard let place = filters.firstIndex(where: { $0.number == number }) else { return false }
-        filters.remove(at: place)
+        instructionCount -= filters.remove(at: place).program.instructions.count
         return true
     }
 

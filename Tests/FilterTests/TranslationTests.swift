@@ -22,9 +22,15 @@ import Testing
             var set = FilterSet()
             try set.insert(program, number: 7)
             let decided = try installed(set.program())
+            let explanation = FilterExplanation(program)
             for _ in 0..<30 {
                 let packet = packets.make()
                 let result = ClassicMachine.run(raw, packet.bytes, wireLength: packet.wireLength)
+                let reasons = packet.bytes.withUnsafeBytes {
+                    explanation?.reasons($0, wireLength: packet.wireLength, linkType: 1)
+                }
+                // What is taken needs no reason, what is not has one.
+                if explanation != nil { #expect((reasons == nil) == (result != 0)) }
                 for filter in translated {
                     let verdict = filter.decide(packet.bytes, wireLength: packet.wireLength)
                     #expect(

@@ -20,9 +20,8 @@ struct DecisionPlan {
     /// A joined decision is no more than this many times as large as those that it is made of: so the code for a set of
     /// filters grows with their number, whatever they are.
     private static let growth = 3
-    /// Steps for reading a filter and for joining two decisions, for each instruction or node.
-    private static let workPerInstruction = 200
-    private static let workPerNode = 64
+    /// Steps for joining two decisions, for each node or case.
+    private static let workPerNode = 24
 
     /// - Parameter programs: in the order in which they are asked.
     init(_ programs: [ClassicProgram]) {
@@ -41,7 +40,6 @@ struct DecisionPlan {
     }
 
     private mutating func single(_ program: ClassicProgram, _ filter: Int32) -> Group {
-        graph.work = 2_000 + program.instructions.count * Self.workPerInstruction
         defer { graph.forgetWork() }
         do {
             let root = try SymbolicExecution.decision(of: program, filter: filter, in: &graph)
@@ -59,7 +57,7 @@ struct DecisionPlan {
             return nil
         }
         let ownSize = left.ownSize + right.ownSize
-        graph.work = 2_000 + ownSize * Self.workPerNode
+        graph.work = 1_000 + ownSize * Self.workPerNode
         defer { graph.forgetWork() }
         guard let root = try? graph.join(first, second),
             graph.size(from: root) <= Self.growth * ownSize

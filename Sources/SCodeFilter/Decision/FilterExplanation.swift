@@ -34,7 +34,6 @@ public struct FilterExplanation {
 
     /// - Returns: nil when the filter makes too large a decision to explain.
     public init?(_ program: ClassicProgram) {
-        graph.work = 2_000 + program.instructions.count * 200
         guard let root = try? SymbolicExecution.decision(of: program, filter: 0, in: &graph) else {
             return nil
         }

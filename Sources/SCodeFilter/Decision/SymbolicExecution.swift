@@ -1,12 +1,14 @@
 /// Reads a classic program as a decision: runs it on expressions instead of numbers, both ways at every test.
 ///
-/// The same instruction with the same state is read once. *Requires* that `graph.work` bounds what may be done.
+/// The same instruction with the same state is read once, and the work is bounded by the program's length.
 struct SymbolicExecution {
     private let instructions: [ClassicInstruction]
     /// Per instruction: what is read later. What is not, is forgotten, so that states that differ in it are one.
     private let needed: [ClassicState]
     private let filter: Int32
     private var known: [Point: Int32] = [:]
+
+    private static let workPerInstruction = 100
 
     /// What A, X and M hold, as expressions.
     private struct State: Hashable {
@@ -23,6 +25,7 @@ struct SymbolicExecution {
     static func decision(
         of program: ClassicProgram, filter: Int32, in graph: inout DecisionGraph
     ) throws(DecisionOverflow) -> Int32 {
+        graph.work = 1_000 + program.instructions.count * workPerInstruction
         var execution = SymbolicExecution(program, filter)
         let zero = try graph.intern(.constant(0))
         let start = State(a: zero, x: zero, m: Array(repeating: zero, count: ClassicProgram.scratchCells))
