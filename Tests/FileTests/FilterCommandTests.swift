@@ -68,6 +68,25 @@ import Testing
         #expect(try run(Self.web + ["--dump", "asm"]).last == "//= 0")
     }
 
+    /// What pages show of commands is what they print.
+    @Test(arguments: ["docs/filters.md", "scode-examples/filters/README.md"])
+    func pagesShowWhatIsPrinted(_ page: String) throws {
+        let text = try String(contentsOf: FileTests.root.appendingPathComponent(page), encoding: .utf8)
+        var commands = 0
+        for block in text.components(separatedBy: "```console\n").dropFirst() {
+            let shown = try #require(block.components(separatedBy: "```").first)
+            var printed = ""
+            for line in shown.components(separatedBy: "\n") where line.hasPrefix("$ scodec filter ") {
+                commands += 1
+                let arguments = line.split(separator: " ").dropFirst(3).map(String.init)
+                let lines = try run(arguments).filter { $0.hasPrefix("//> ") }
+                printed += line + "\n" + lines.map { $0.dropFirst("//> ".count) + "\n" }.joined()
+            }
+            #expect(printed == shown, "\(page)")
+        }
+        #expect(commands > 0)
+    }
+
     @Test(arguments: [
         ([], 64, "Missing an expression and a capture."), (["tcp"], 64, "Missing the capture."),
         (["-F", "web.ddd"], 64, "Missing the capture."), (["tcp", "port", "80", "office.pcap"], 64, "quote"),
