@@ -88,10 +88,11 @@ public enum FilterExpression {
             let text: Data
             let complaint: Data
             do {
-                try process.run()
+                // Before there is anybody who could stop reading: 24 bytes find room in any pipe.
                 try input.fileHandleForWriting.write(
                     contentsOf: Data(CaptureFile.header(linkType: linkType)))
                 try input.fileHandleForWriting.close()
+                try process.run()
                 text = try output.fileHandleForReading.readToEnd() ?? Data()
                 complaint = try errors.fileHandleForReading.readToEnd() ?? Data()
             } catch { throw .tcpdump("\(error.localizedDescription)") }

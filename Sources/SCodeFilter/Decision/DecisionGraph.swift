@@ -310,10 +310,41 @@ struct DecisionGraph {
         }
     }
 
-    /// Forgets what was joined and restricted; nodes and expressions stay.
-    mutating func forgetWork() {
+    // MARK: Forgetting
+
+    /// How much there was at some time.
+    struct Mark {
+        fileprivate var nodes: Int
+        fileprivate var expressions: Int
+    }
+    var mark: Mark { Mark(nodes: nodes.count, expressions: expressions.count) }
+
+    /// Forgets whatever was made since.
+    mutating func rewind(to mark: Mark) {
+        rewindNodes(to: mark)
+        for expression in expressions[mark.expressions...] { expressionNumbers[expression] = nil }
+        expressions.removeSubrange(mark.expressions...)
+        steps.removeSubrange(mark.expressions...)
+        registers.removeSubrange(mark.expressions...)
+    }
+
+    private mutating func rewindNodes(to mark: Mark) {
+        for node in nodes[mark.nodes...] { nodeNumbers[node] = nil }
+        nodes.removeSubrange(mark.nodes...)
+        mentions.removeSubrange(mark.nodes...)
+        depths.removeSubrange(mark.nodes...)
         restricted.removeAll(keepingCapacity: true)
         joined.removeAll(keepingCapacity: true)
+    }
+
+    /// Forgets the nodes that were made since, but for those that can be reached.
+    /// - Returns: the root's new number.
+    mutating func keepOnly(reachableFrom root: Int32, since mark: Mark) throws(DecisionOverflow) -> Int32 {
+        let kept = order(from: root).reversed().filter { Int($0) >= mark.nodes }.map { ($0, node($0)) }
+        rewindNodes(to: mark)
+        var moved: [Int32: Int32] = [:]
+        for (number, node) in kept { moved[number] = try intern(node.leading { moved[$0] ?? $0 }) }
+        return moved[root] ?? root
     }
 }
 
@@ -330,6 +361,19 @@ extension Expression {
 }
 
 extension DecisionNode {
+    /// The same question, with other numbers for where it leads.
+    func leading(_ moved: (Int32) -> Int32) -> DecisionNode {
+        switch self {
+        case .verdict: self
+        case .choose(let asked, let cases, let otherwise):
+            .choose(
+                asked, cases.map { DecisionCase(value: $0.value, node: moved($0.node)) },
+                otherwise: moved(otherwise))
+        case .atLeast(let asked, let bound, let yes, let no):
+            .atLeast(asked, bound, yes: moved(yes), no: moved(no))
+        }
+    }
+
     /// Where it leads, the way that code should fall through to last.
     var ways: [Int32] {
         switch self {

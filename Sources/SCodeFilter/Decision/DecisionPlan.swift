@@ -40,16 +40,13 @@ struct DecisionPlan {
     }
 
     private mutating func single(_ program: ClassicProgram, _ filter: Int32) -> Group {
-        defer { graph.forgetWork() }
-        do {
-            let root = try SymbolicExecution.decision(of: program, filter: filter, in: &graph)
-            let size = graph.size(from: root)
-            // Code for the decision that is no larger than a few times the program's.
-            if size <= Self.growth * program.instructions.count + 16 {
-                return Group(stage: .decision(root), ownSize: size)
-            }
-        } catch {}
-        return Group(stage: .program(filter), ownSize: program.instructions.count)
+        // Code for the decision that is no larger than a few times the program's.
+        let most = Self.growth * program.instructions.count + 16
+        let root = kept(since: graph.mark, atMost: most) { graph throws(DecisionOverflow) in
+            try SymbolicExecution.decision(of: program, filter: filter, in: &graph)
+        }
+        guard let root else { return Group(stage: .program(filter), ownSize: program.instructions.count) }
+        return Group(stage: .decision(root), ownSize: graph.size(from: root))
     }
 
     private mutating func join(_ left: Group, _ right: Group) -> Group? {
@@ -58,10 +55,25 @@ struct DecisionPlan {
         }
         let ownSize = left.ownSize + right.ownSize
         graph.work = 1_000 + ownSize * Self.workPerNode
-        defer { graph.forgetWork() }
-        guard let root = try? graph.join(first, second),
-            graph.size(from: root) <= Self.growth * ownSize
-        else { return nil }
-        return Group(stage: .decision(root), ownSize: ownSize)
+        let root = kept(since: graph.mark, atMost: Self.growth * ownSize) { graph throws(DecisionOverflow) in
+            try graph.join(first, second)
+        }
+        return root.map { Group(stage: .decision($0), ownSize: ownSize) }
+    }
+
+    /// What `make` makes, and nothing else of what was made on the way. Nil, and nothing, when it is too large or too much
+    /// work.
+    private mutating func kept(
+        since mark: DecisionGraph.Mark, atMost most: Int,
+        _ make: (inout DecisionGraph) throws(DecisionOverflow) -> Int32
+    ) -> Int32? {
+        do throws(DecisionOverflow) {
+            let root = try make(&graph)
+            guard graph.size(from: root) <= most else { throw DecisionOverflow() }
+            return try graph.keepOnly(reachableFrom: root, since: mark)
+        } catch {
+            graph.rewind(to: mark)
+            return nil
+        }
     }
 }
