@@ -71,6 +71,28 @@ import Testing
         }
     }
 
+    /// Long random programs, several of them: what reaches a place in many ways, and code that is asked in turn.
+    @Test func longRandomPrograms() throws {
+        var programs = RandomClassicProgram(generator: SeededGenerator(seed: 77))
+        let raw = (0..<3).map { _ in programs.make(length: 1500) }
+        var set = FilterSet()
+        for (number, program) in raw.enumerated() {
+            try set.insert(try ClassicProgram(dump: RawInstruction.text(program)), number: UInt64(number))
+        }
+        let filters = try EngineKind.allCases.map { try PacketFilter(set.program(), engine: $0) }
+        var packets = PacketGenerator(seed: 5)
+        for _ in 0..<40 {
+            let packet = packets.make()
+            let first = raw.firstIndex {
+                ClassicMachine.run($0, packet.bytes, wireLength: packet.wireLength) != 0
+            }
+            let expected = first.map { PacketFilter.Verdict.accept(UInt64($0)) } ?? .refuse
+            for filter in filters {
+                #expect(filter.decide(packet.bytes, wireLength: packet.wireLength) == expected)
+            }
+        }
+    }
+
     /// What is translated is a program like any other: its text says the same.
     @Test func translationsPrint() throws {
         var programs = RandomClassicProgram(generator: SeededGenerator(seed: 5))

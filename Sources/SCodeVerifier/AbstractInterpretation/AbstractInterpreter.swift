@@ -146,11 +146,15 @@ struct AbstractInterpreter: ~Copyable {
             return
         }
         let visits = Int(visits[block])
+        // Without a loop nobody has noted any.
         let ends = ends
+        let hasEnds = view.hasLoops
         let widens = isWideningPoint[block] || visits >= AbstractValue.lastVisit
         let changed = states.join(block, values) { register, old, joined in
             widens
-                ? AbstractValue.widened(from: old, to: joined, visits: visits, ends: ends[register]) : joined
+                ? AbstractValue.widened(
+                    from: old, to: joined, visits: visits,
+                    ends: hasEnds ? ends[register] : ComparedEnds()) : joined
         }
         guard changed else { return }
         // A register at a time may be forgotten; all at once ends it.
