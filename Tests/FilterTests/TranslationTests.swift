@@ -93,6 +93,46 @@ import Testing
         }
     }
 
+    /// Where SCODE and classic BPF differ, and at the edges of numbers: A and X come out of the packet.
+    @Test func arithmeticAtTheEdges() throws {
+        let edges: [UInt32] = [0, 1, 2, 31, 32, 33, 63, 64, 65, 255, 1 << 16, 1 << 31, .max - 1, .max]
+        let operations = [0x0c, 0x1c, 0x2c, 0x3c, 0x4c, 0x5c, 0x6c, 0x7c, 0x9c, 0xac, 0x84]
+        let comparisons = [0x1d, 0x2d, 0x3d, 0x4d]
+        let start = [
+            RawInstruction(code: 0x20, k: 4), RawInstruction(code: 7), RawInstruction(code: 0x20, k: 0),
+        ]
+        let programs =
+            operations.map { start + [RawInstruction(code: $0), RawInstruction(code: 0x16)] }
+            + comparisons.map {
+                start + [
+                    RawInstruction(code: $0, then: 0, otherwise: 1), RawInstruction(code: 6, k: 5),
+                    RawInstruction(code: 6, k: 0),
+                ]
+            } + [[start[0], start[1], RawInstruction(code: 0x50, k: 2), RawInstruction(code: 6, k: 5)]]
+        for raw in programs {
+            let program = try ClassicProgram(dump: RawInstruction.text(raw))
+            var set = FilterSet()
+            try set.insert(program, number: 7)
+            let translated = try installed(program.translated())
+            let decided = try installed(set.program())
+            for a in edges {
+                for x in edges {
+                    let packet = [a, x].flatMap { word in [24, 16, 8, 0].map { UInt8(word >> $0 & 255) } }
+                    let result = ClassicMachine.run(raw, packet, wireLength: 8)
+                    for filter in translated {
+                        let verdict = filter.decide(packet)
+                        #expect(
+                            verdict == (result == 0 ? .refuse : .accept(UInt64(result))), "\(raw) \(a) \(x)")
+                    }
+                    for filter in decided {
+                        let verdict = filter.decide(packet)
+                        #expect(verdict == (result == 0 ? .refuse : .accept(7)), "\(raw) \(a) \(x)")
+                    }
+                }
+            }
+        }
+    }
+
     /// What is translated is a program like any other: its text says the same.
     @Test func translationsPrint() throws {
         var programs = RandomClassicProgram(generator: SeededGenerator(seed: 5))
@@ -210,6 +250,26 @@ import Testing
             #expect(filter.decide(bytes) == .accept(UInt64(number) + 100))
             bytes[26] = 11
             #expect(filter.decide(bytes) == .refuse)
+        }
+    }
+
+    /// Constants that lie close become a jump table: each, the gaps, and what lies around.
+    @Test func portsThatLieClose() throws {
+        let ports: [UInt16] = [1000, 1001, 1002, 1003, 1005, 1006, 1008, 1011, 1012, 1020]
+        let programs = ports.map { Self.portAndHost($0, 0x0a00_0001) }
+        let program = try Self.set(programs).program()
+        #expect(program.fragments.first?.tables.count == 1)
+        for engine in EngineKind.allCases {
+            let filter = try PacketFilter(program, engine: engine)
+            for port in UInt16(980)...1040 {
+                var bytes = [UInt8](repeating: 0, count: 60)
+                bytes.replaceSubrange(12..<24, with: [8, 0, 0x45, 0, 0, 0, 0, 0, 0, 0, 64, 6])
+                bytes.replaceSubrange(26..<30, with: [10, 0, 0, 1])
+                bytes.replaceSubrange(36..<38, with: [UInt8(port >> 8), UInt8(port & 255)])
+                let place = ports.firstIndex(of: port)
+                #expect(
+                    filter.decide(bytes) == (place.map { .accept(UInt64($0) + 100) } ?? .refuse), "\(port)")
+            }
         }
     }
 
