@@ -30,6 +30,10 @@ import Testing
         }
         #expect(file.testPackets == cut)
         #expect(try CaptureFile(file.file(of: file.packets)).testPackets == cut)
+        let longest = TestCapture(packets: [
+            TestPacket(bytes: Array(repeating: 7, count: PacketLimits.bytes), wireLength: 300_000)
+        ])
+        #expect(try CaptureFile(longest.bytes).testPackets == longest.packets)
         var old = TestCapture(packets: [TestPacket(bytes: Array(repeating: 1, count: 30), wireLength: 30)])
         old.minorVersion = 2
         #expect(try CaptureFile(old.bytes).testPackets == old.packets)
