@@ -34,6 +34,9 @@ public struct Chain {
                     region(children, page), region(memory.base, environments), region(children + page, page),
                 ]
                 let fragment = try Fragment(code, regions: regions, slotCount: 5)
+                // As the kernel says it: five places are in use.
+                let listed = code.acceptor.entryRegisters.firstIndex { $0.name == "listed" }
+                guard let listed, fragment.setEntryRegister(listed, 5) else { fatalError("no 'listed'") }
                 for slot in 0..<5 where level > 0 { fragments[level - 1].setSlot(slot, fragment) }
                 fragments.append(fragment)
             }
