@@ -6,6 +6,8 @@ import SCodeTestSupport
 struct RandomEBPF {
     private var generator: SeededGenerator
     private var program: [EBPFInstruction] = []
+    /// Whether functions call one another. They keep to their own frames then: what lies beyond is not the RFC's business.
+    private var hasCalls = false
 
     static func program(seed: UInt64) -> [EBPFInstruction] {
         var random = RandomEBPF(generator: SeededGenerator(seed: seed))
@@ -15,6 +17,7 @@ struct RandomEBPF {
 
     private mutating func build() {
         let functions = Int.random(in: 1...3, using: &generator)
+        hasCalls = functions > 1
         // Each function may call the next, so that its frame lies where the reference machine has it.
         var calls: [(index: Int, callee: Int)] = []
         var starts: [Int] = []
@@ -74,7 +77,7 @@ struct RandomEBPF {
             let isAccess = aimAccess(&instruction, row)
             // A source that is written must not be the memory's address, nor the frame's.
             if !isAccess, row.uses.contains(.source), generator.oneIn(8) {
-                instruction.source = generator.oneIn(2) ? 9 : 10
+                instruction.source = hasCalls || generator.oneIn(2) ? 9 : 10
             }
             program.append(instruction)
             if row.operation == .setWide {
@@ -97,7 +100,9 @@ struct RandomEBPF {
         if generator.oneIn(20) { return true }
         let usesStack = generator.oneIn(2)
         let offset =
-            usesStack ? -Int16.random(in: 0...72, using: &generator) : .random(in: -2...40, using: &generator)
+            usesStack
+            ? -Int16.random(in: (hasCalls ? 8 : 0)...72, using: &generator)
+            : .random(in: -2...40, using: &generator)
         let isAligned = if case .atomic = row.operation { !generator.oneIn(10) } else { false }
         instruction.offset = isAligned ? offset & ~7 : offset
         if isLoad {

@@ -6,10 +6,12 @@ import Testing
 
 /// What random programs do, on both engines, is what the reference machine says.
 @Suite struct RandomEBPFTests {
-    private static let count =
-        ProcessInfo.processInfo.environment["SCODE_EBPF_PROGRAMS"].flatMap { UInt64($0) } ?? 2000
-    private static let first =
-        ProcessInfo.processInfo.environment["SCODE_EBPF_SEED"].flatMap { UInt64($0) } ?? 1
+    private static func number(_ name: String) -> UInt64? {
+        ProcessInfo.processInfo.environment[name].flatMap { UInt64($0) }
+    }
+    private static let count = number("SCODE_EBPF_PROGRAMS") ?? 2000
+    private static let seconds = number("SCODE_EBPF_SECONDS").map { Int64(clamping: $0) } ?? .max
+    private static let first = number("SCODE_EBPF_SEED") ?? 1
     private static let memory = [UInt8]((0..<48).map { UInt8($0 * 37 & 0xff) })
 
     private struct Outcome: Hashable {
@@ -20,7 +22,9 @@ import Testing
 
     @Test func enginesDoWhatTheReferenceDoes() throws {
         var ends: [String: Int] = [:]
+        let start = ContinuousClock.now
         for seed in Self.first..<Self.first + Self.count {
+            if (ContinuousClock.now - start).components.seconds >= Self.seconds { break }
             let instructions = RandomEBPF.program(seed: seed)
             let program = try Program(
                 ebpf: EBPFAssembler.bytes(instructions), for: [ConformanceMachine.acceptor],
@@ -46,6 +50,8 @@ import Testing
             #expect(outcomes[0].end == end, "seed \(seed)\n\(program.printed())")
             #expect(outcomes[0].memory == reference.memory, "seed \(seed)\n\(program.printed())")
         }
+        let kinds = ends.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+        print("ebpf: \(ends.values.reduce(0, +)) programs; ends: \(kinds)")
         // The generator is worth its while: most programs get to their end, some go wrong.
         if Self.count >= 1000 {
             for kind in ["value", "outside", "misaligned"] { #expect(ends[kind, default: 0] > 20, "\(ends)") }
