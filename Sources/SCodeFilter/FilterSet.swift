@@ -44,7 +44,7 @@ public struct FilterSet: Sendable {
     /// the packet, or refuses.
     public func program(name: String = "filters") throws(FilterFailure) -> Program {
         let plan = DecisionPlan(filters.map(\.program))
-        var builder = FragmentBuilder()
+        var builder = FilterBuilder()
         builder.setPacketBase()
         for stage in plan.stages {
             let next = builder.label()

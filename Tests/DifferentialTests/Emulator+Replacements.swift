@@ -35,20 +35,54 @@ extension Emulator {
         var size: Int
 
         init?(_ bytes: UnsafeRawBufferPointer, at offset: Int, size: Int) {
-            var rest = bytes[offset..<min(offset + size, bytes.count)]
-            guard rest.popFirst() == 0xf3 else { return nil }
-            var rex: UInt8 = 0
-            if let first = rest.first, first & 0xf0 == 0x40 {
-                rex = first
-                rest.removeFirst()
-            }
-            guard rest.popFirst() == 0x0f, rest.popFirst() == 0xb8, let modes = rest.popFirst(),
-                modes >> 6 == 3
+            guard let encoding = Encoding(bytes, at: offset, size: size), encoding.prefix == 0xf3,
+                encoding.opcode == 0xb8, let register = encoding.register
             else { return nil }
-            is64 = rex & 8 != 0
-            destination = Int(modes >> 3 & 7 | (rex & 4) << 1)
-            source = Int(modes & 7 | (rex & 1) << 3)
+            is64 = encoding.isWide
+            destination = encoding.destination
+            source = register
             self.size = size
+        }
+    }
+
+    /// An instruction with a mandatory prefix: F2 or F3, REX, 0F and the opcode, then the operands (Intel SDM volume 2,
+    /// section 2.1).
+    private struct Encoding {
+        let prefix: UInt8
+        let opcode: UInt8
+        let isWide: Bool
+        let destination: Int
+        private let modes: UInt8
+        private let rex: UInt8
+        private var rest: UnsafeRawBufferPointer.SubSequence
+
+        init?(_ bytes: UnsafeRawBufferPointer, at offset: Int, size: Int) {
+            rest = bytes[offset..<min(offset + size, bytes.count)]
+            guard let prefix = rest.popFirst(), prefix == 0xf2 || prefix == 0xf3 else { return nil }
+            rex = rest.first.flatMap { $0 & 0xf0 == 0x40 ? $0 : nil } ?? 0
+            if rex != 0 { rest.removeFirst() }
+            guard rest.popFirst() == 0x0f, let opcode = rest.popFirst(), let modes = rest.popFirst() else {
+                return nil
+            }
+            self.prefix = prefix
+            self.opcode = opcode
+            self.modes = modes
+            isWide = rex & 8 != 0
+            destination = Int(modes >> 3 & 7 | (rex & 4) << 1)
+        }
+
+        /// The second operand, when it is a register.
+        var register: Int? { modes >> 6 == 3 ? Int(modes & 7 | (rex & 1) << 3) : nil }
+
+        /// The second operand, when it lies at the stack pointer plus this: a scaled index byte that says rsp alone, then
+        /// a displacement.
+        var slot: Int32? {
+            guard modes >> 6 != 3, modes & 7 == 4, rest.first == 0x24 else { return nil }
+            let displacement = rest.dropFirst().enumerated().reduce(UInt32(0)) {
+                $0 | UInt32($1.element) << (8 * $1.offset)
+            }
+            return rest.count == 2
+                ? Int32(Int8(truncatingIfNeeded: displacement)) : Int32(bitPattern: displacement)
         }
     }
 
@@ -79,33 +113,19 @@ extension Emulator {
 
         /// - Returns: nil when the bytes are another instruction.
         init?(_ bytes: UnsafeRawBufferPointer, at offset: Int, size: Int) {
-            var rest = bytes[offset..<min(offset + size, bytes.count)]
-            guard let prefix = rest.popFirst(), prefix == 0xf2 || prefix == 0xf3 else { return nil }
-            var rex: UInt8 = 0
-            if let first = rest.first, first & 0xf0 == 0x40 {
-                rex = first
-                rest.removeFirst()
-            }
-            guard rest.popFirst() == 0x0f, let opcode = rest.popFirst(),
-                [0x58, 0x59, 0x5c, 0x5e].contains(opcode),
-                let modes = rest.popFirst()
+            guard let encoding = Encoding(bytes, at: offset, size: size),
+                [0x58, 0x59, 0x5c, 0x5e].contains(encoding.opcode)
             else { return nil }
-            isDouble = prefix == 0xf2
-            destination = Int(modes >> 3 & 7 | (rex & 4) << 1)
+            isDouble = encoding.prefix == 0xf2
+            destination = encoding.destination
             self.size = size
-            if modes >> 6 == 3 {
-                source = .vector(Int(modes & 7 | (rex & 1) << 3))
-                return
+            if let register = encoding.register {
+                source = .vector(register)
+            } else if let slot = encoding.slot {
+                source = .slot(slot)
+            } else {
+                return nil
             }
-            // A scaled index byte that says rsp alone, then a displacement.
-            guard modes & 7 == 4, rest.popFirst() == 0x24 else { return nil }
-            let displacement = rest.enumerated().reduce(UInt32(0)) {
-                $0 | UInt32($1.element) << (8 * $1.offset)
-            }
-            let value =
-                rest.count == 1
-                ? Int32(Int8(truncatingIfNeeded: displacement)) : Int32(bitPattern: displacement)
-            source = .slot(value)
         }
     }
 

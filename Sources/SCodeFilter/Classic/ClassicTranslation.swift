@@ -46,7 +46,7 @@ extension ClassicProgram {
     /// The program as SCODE, instruction by instruction: a fragment for the acceptor `filter` that accepts with what the
     /// program returns, if that is not 0, and else refuses.
     public func translated(name: String = "filter") throws(FilterFailure) -> Program {
-        var builder = FragmentBuilder()
+        var builder = FilterBuilder()
         builder.setPacketBase()
         let refuse = builder.label("refuse")
         var translation = ClassicTranslation(self, refuse: refuse, verdict: nil)
@@ -69,10 +69,10 @@ struct ClassicTranslation {
     private var written: [ClassicState]
     private var labels: [CodeLabel?]
 
-    private static let a = FragmentBuilder.values[0]
-    private static let x = FragmentBuilder.values[1]
-    private static let t = FragmentBuilder.values[2]
-    private static func m(_ cell: Int) -> Register { FragmentBuilder.values[3 + cell] }
+    private static let a = FilterBuilder.values[0]
+    private static let x = FilterBuilder.values[1]
+    private static let t = FilterBuilder.values[2]
+    private static func m(_ cell: Int) -> Register { FilterBuilder.values[3 + cell] }
 
     init(_ program: ClassicProgram, refuse: CodeLabel, verdict: UInt64?) {
         instructions = program.instructions
@@ -83,7 +83,7 @@ struct ClassicTranslation {
         labels = Array(repeating: nil, count: instructions.count)
     }
 
-    mutating func emit(into builder: inout FragmentBuilder) {
+    mutating func emit(into builder: inout FilterBuilder) {
         let missing = followWays()
         // What nobody has written holds 0.
         if missing.contains(.accumulator) { builder.set(Self.a, 0) }
@@ -118,7 +118,7 @@ struct ClassicTranslation {
         return missing
     }
 
-    private mutating func label(_ index: Int, _ builder: inout FragmentBuilder) -> CodeLabel {
+    private mutating func label(_ index: Int, _ builder: inout FilterBuilder) -> CodeLabel {
         if let label = labels[index] { return label }
         let label = builder.label()
         labels[index] = label
@@ -126,18 +126,18 @@ struct ClassicTranslation {
     }
 
     private mutating func emit(
-        _ instruction: ClassicInstruction, _ index: Int, _ builder: inout FragmentBuilder
+        _ instruction: ClassicInstruction, _ index: Int, _ builder: inout FilterBuilder
     ) {
         let (a, x) = (Self.a, Self.x)
         if let need = instruction.bytesNeeded {
             guard need <= UInt64(PacketLimits.bytes) else { return builder.jump(refuse) }
-            if need > known[index] ?? 0 { builder.branch(.blt, .ul, FragmentBuilder.length, need, refuse) }
+            if need > known[index] ?? 0 { builder.branch(.blt, .ul, FilterBuilder.length, need, refuse) }
         }
         switch instruction {
-        case .load(let size, let offset): builder.load(size, a, FragmentBuilder.base, UInt64(offset))
+        case .load(let size, let offset): builder.load(size, a, FilterBuilder.base, UInt64(offset))
         case .loadIndexed(let size, let offset): loadIndexed(size, UInt64(offset), &builder)
-        case .loadLength: builder.unary(.mov, .u, a, FragmentBuilder.wireLength)
-        case .loadLengthIndex: builder.unary(.mov, .u, x, FragmentBuilder.wireLength)
+        case .loadLength: builder.unary(.mov, .u, a, FilterBuilder.wireLength)
+        case .loadLengthIndex: builder.unary(.mov, .u, x, FilterBuilder.wireLength)
         case .set(let value): builder.set(a, UInt64(value))
         case .setIndex(let value): builder.set(x, UInt64(value))
         case .loadScratch(let cell): builder.unary(.mov, .u, a, Self.m(cell))
@@ -145,7 +145,7 @@ struct ClassicTranslation {
         case .store(let cell): builder.unary(.mov, .u, Self.m(cell), a)
         case .storeIndex(let cell): builder.unary(.mov, .u, Self.m(cell), x)
         case .loadHeaderLength(let offset):
-            builder.load(.byte, x, FragmentBuilder.base, UInt64(offset))
+            builder.load(.byte, x, FilterBuilder.base, UInt64(offset))
             builder.binary(.and, .u, x, x, 15)
             builder.binary(.lsh, .u, x, x, 2)
         case .arithmetic(let operation, let operand): arithmetic(operation, operand, &builder)
@@ -165,15 +165,15 @@ struct ClassicTranslation {
     }
 
     /// *Requires* that offset and size together are no more than a packet can have.
-    private func loadIndexed(_ size: ClassicSize, _ offset: UInt64, _ builder: inout FragmentBuilder) {
+    private func loadIndexed(_ size: ClassicSize, _ offset: UInt64, _ builder: inout FilterBuilder) {
         builder.binary(.add, .ul, Self.t, Self.x, offset + size.bytes)
-        builder.branch(.bgt, .ul, Self.t, FragmentBuilder.length, refuse)
-        builder.binary(.add, .p, Self.t, FragmentBuilder.base, Self.x)
+        builder.branch(.bgt, .ul, Self.t, FilterBuilder.length, refuse)
+        builder.binary(.add, .p, Self.t, FilterBuilder.base, Self.x)
         builder.load(size, Self.a, Self.t, offset)
     }
 
     private func arithmetic(
-        _ operation: ClassicArithmetic, _ operand: ClassicOperand, _ builder: inout FragmentBuilder
+        _ operation: ClassicArithmetic, _ operand: ClassicOperand, _ builder: inout FilterBuilder
     ) {
         let (a, x) = (Self.a, Self.x)
         guard case .index = operand else {
@@ -200,7 +200,7 @@ struct ClassicTranslation {
 
     private mutating func branch(
         _ relation: ClassicRelation, _ operand: ClassicOperand, _ then: Int, _ otherwise: Int, _ next: Int,
-        _ builder: inout FragmentBuilder
+        _ builder: inout FilterBuilder
     ) {
         guard then != otherwise else {
             if then != next { builder.jump(label(then, &builder)) }

@@ -21,7 +21,7 @@ struct DecisionEmitter {
     }
 
     /// One more than any expression needs: the processor has registers for few more.
-    private static let pool = FragmentBuilder.values.prefix(Int(DecisionGraph.registerLimit) + 1)
+    private static let pool = FilterBuilder.values.prefix(Int(DecisionGraph.registerLimit) + 1)
 
     init(_ graph: DecisionGraph, verdicts: [UInt64], refuse: CodeLabel) {
         self.graph = graph
@@ -29,7 +29,7 @@ struct DecisionEmitter {
         self.refuse = refuse
     }
 
-    mutating func emit(from root: Int32, into builder: inout FragmentBuilder) {
+    mutating func emit(from root: Int32, into builder: inout FilterBuilder) {
         let order = graph.order(from: root).filter { graph.node($0) != .verdict(nil) }
         for (place, number) in order.enumerated() where !builder.isFull {
             if let label = labels[number] { builder.place(label) }
@@ -41,7 +41,7 @@ struct DecisionEmitter {
         if order.isEmpty { builder.jump(refuse) }
     }
 
-    private mutating func emit(_ number: Int32, _ next: Int32?, _ builder: inout FragmentBuilder) {
+    private mutating func emit(_ number: Int32, _ next: Int32?, _ builder: inout FilterBuilder) {
         switch graph.node(number) {
         case .verdict(let filter): builder.accept(filter.map { verdicts[Int($0)] } ?? 0)
         case .atLeast(let asked, let bound, let yes, let no):
@@ -61,7 +61,7 @@ struct DecisionEmitter {
         for way in graph.node(number).ways { arrive(at: way) }
     }
 
-    private mutating func way(_ number: Int32, _ builder: inout FragmentBuilder) -> CodeLabel {
+    private mutating func way(_ number: Int32, _ builder: inout FilterBuilder) -> CodeLabel {
         if graph.node(number) == .verdict(nil) { return refuse }
         if let label = labels[number] { return label }
         let label = builder.label()
@@ -82,7 +82,7 @@ struct DecisionEmitter {
     /// Few cases one by one, many that lie close by a jump table, others by halving.
     private mutating func choose(
         _ register: Register, _ cases: ArraySlice<DecisionCase>, _ otherwise: Int32, _ next: Int32?,
-        _ builder: inout FragmentBuilder
+        _ builder: inout FilterBuilder
     ) {
         guard let first = cases.first?.value, let last = cases.last?.value else { return }
         let span = Int(last - first) + 1
@@ -107,7 +107,7 @@ struct DecisionEmitter {
 
     private mutating func jumpThroughTable(
         _ register: Register, _ cases: ArraySlice<DecisionCase>, _ first: UInt32, _ span: Int,
-        _ otherwise: Int32, _ builder: inout FragmentBuilder
+        _ otherwise: Int32, _ builder: inout FilterBuilder
     ) {
         pinned.append(register)
         let index = takeRegister()
@@ -122,14 +122,14 @@ struct DecisionEmitter {
     // MARK: Values
 
     /// The register that holds an expression, computed unless one does already.
-    private mutating func value(of number: Int32, _ builder: inout FragmentBuilder) -> Register {
+    private mutating func value(of number: Int32, _ builder: inout FilterBuilder) -> Register {
         let register = compute(number, &builder)
         pinned.removeAll()
         return register
     }
 
     /// The same, which leaves the register pinned.
-    private mutating func compute(_ number: Int32, _ builder: inout FragmentBuilder) -> Register {
+    private mutating func compute(_ number: Int32, _ builder: inout FilterBuilder) -> Register {
         if let place = held.firstIndex(where: { $0.expression == number }) {
             let known = held.remove(at: place)
             held.append(known)
@@ -139,22 +139,22 @@ struct DecisionEmitter {
         let depth = pinned.count
         let register: Register
         switch graph.expression(number) {
-        case .wireLength: return FragmentBuilder.wireLength
+        case .wireLength: return FilterBuilder.wireLength
         case .room(let base):
-            if graph.expression(base) == .constant(0) { return FragmentBuilder.length }
+            if graph.expression(base) == .constant(0) { return FilterBuilder.length }
             let start = compute(base, &builder)
             register = takeRegister()
-            builder.binary(.sub, .l, register, FragmentBuilder.length, start)
+            builder.binary(.sub, .l, register, FilterBuilder.length, start)
         case .constant(let value):
             register = takeRegister()
             builder.set(register, UInt64(value))
         case .load(let size, nil, let offset):
             register = takeRegister()
-            builder.load(size, register, FragmentBuilder.base, UInt64(offset))
+            builder.load(size, register, FilterBuilder.base, UInt64(offset))
         case .load(let size, let base?, let offset):
             let start = compute(base, &builder)
             register = takeRegister()
-            builder.binary(.add, .p, register, FragmentBuilder.base, start)
+            builder.binary(.add, .p, register, FilterBuilder.base, start)
             builder.load(size, register, register, UInt64(offset))
         case .negate(let operand):
             let source = compute(operand, &builder)

@@ -8,7 +8,7 @@ struct CodeLabel: Hashable {
 /// Puts a fragment for the acceptor `filter` together, instruction by instruction.
 ///
 /// *Invariant*: no more instructions are kept than a fragment may have, however many are added.
-struct FragmentBuilder {
+struct FilterBuilder {
     private var instructions: [Instruction] = []
     private var macroCalls: [MacroCall] = []
     /// Per label: where it was placed, or -1, and its name.
