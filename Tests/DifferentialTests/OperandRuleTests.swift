@@ -32,4 +32,31 @@ import Testing
         #expect(rules(Instruction(Opcode(.set, .p, .symbol), index: 0)) == [.operands])
         #expect(rules(Instruction(Opcode(.macro), index: 9)) == [.macros])
     }
+
+    /// What a macro-instruction reads must be mapped (V2), and what it writes may not be read-only either (V3).
+    @Test func operandsOfMacrosObeyTheAcceptor() {
+        let acceptor = Acceptor(
+            name: "few", registers: RegisterSet(rawValue: 0b111),
+            readOnlyRegisters: RegisterSet(rawValue: 0b100),
+            suppliedArguments: 1,
+            macros: [
+                MacroInstruction("refuse", [], .refuse, meaning: ""),
+                MacroInstruction("give", [.value(.ul)], .subSchedule, meaning: ""),
+                MacroInstruction("take", [.result(.ul)], .systemCall(1), meaning: ""),
+            ])
+        func rules(_ name: String, _ register: Int) -> [VerifierRule] {
+            var code = FragmentCode(
+                [], [.set(r(0), 1), .macro(name, [.register(r(register))]), .macro("refuse", [])])
+            // A parameter, so that what is read has been written.
+            code.parameters = [Parameter(name: "p", register: r(2), type: .ul)]
+            return Verifier.verify(Program(fragments: [code]), acceptor: acceptor).diagnostics.compactMap(
+                \.rule)
+        }
+        #expect(rules("give", 0) == [])
+        #expect(rules("give", 2) == [])
+        #expect(rules("give", 3).contains(.registersMapped))
+        #expect(rules("take", 0) == [])
+        #expect(rules("take", 2).contains(.readOnlyRegisters))
+        #expect(rules("take", 3).contains(.registersMapped))
+    }
 }

@@ -247,6 +247,40 @@ import Testing
         #expect(itself.fragment == nil)
     }
 
+    /// A function of the host runs other fragments in the thread of the one that called it, and takes that one out.
+    @Test(arguments: EngineKind.allCases) func anInvocationInsideAnotherLeavesItIn(_ engine: EngineKind)
+        throws
+    {
+        let host = Host()
+        let parent = try Fragment(Self.code("sub 0\n refuse"), slotCount: 1, engine: engine)
+        let inner = try Fragment(Self.code("sub 0\n accept 1"), slotCount: 1, engine: engine)
+        let child = Weak(parent)
+        do {
+            let acceptor = Self.acceptor([host.macro])
+            let fragment = try Fragment(Self.code("act\n accept 7", acceptor), engine: engine)
+            child.fragment = fragment
+            parent.setSlot(0, fragment)
+        }
+        let other = try Fragment(Self.code("refuse"), engine: engine)
+        var exits: [Exit] = []
+        var stays: [Bool] = []
+        host.act = {
+            // One that comes and leaves before is no reason to let go of it,
+            exits.append(Runner().invoke(inner).exit)
+            parent.setSlot(0, nil)
+            stays.append(child.fragment != nil)
+            // nor is one that comes afterwards, when something else is taken out.
+            exits.append(Runner().invoke(inner).exit)
+            inner.setSlot(0, other)
+            inner.setSlot(0, nil)
+            stays.append(child.fragment != nil)
+        }
+        #expect(parent.invoke().exit == .accept(7))
+        #expect(exits == [.accept(1), .accept(1)])
+        #expect(stays == [true, true], "it is still in it")
+        #expect(child.fragment == nil, "it has left")
+    }
+
     @Test(arguments: EngineKind.allCases) func anActivationKeepsWhatItHasStoppedIn(_ engine: EngineKind)
         throws
     {
