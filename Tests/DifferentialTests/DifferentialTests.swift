@@ -107,7 +107,7 @@ import Testing
         let fragments = try #require(verified?.fragments, "\(diagnostics.map(\.message))")
         var comparer = try Comparer(emulates: 1)
         // The seed says what memory holds, what the budget is, and which way of compiling is looked at besides.
-        for variation in [seed, seed ^ 64, seed ^ 32] {
+        for variation in [seed, seed ^ 32, seed ^ 64, seed ^ 128, seed ^ 192] {
             let difference = try comparer.compare(fragments, seed: variation).difference
             #expect(difference == nil)
         }

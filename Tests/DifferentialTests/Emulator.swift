@@ -26,7 +26,7 @@ final class Emulator {
         }
     }
 
-    let engine: OpaquePointer
+    private(set) var engine: OpaquePointer
     private let disassembler: Disassembler
     private let stack = UnsafeMutableRawPointer.allocate(byteCount: stackSize, alignment: 4096)
     private static let stackSize = 64 << 10
@@ -50,13 +50,32 @@ final class Emulator {
     /// Loads, stores and blocks that were looked at.
     private(set) var checks = 0
 
+    /// Bytes of code that this engine has been given.
+    private var codeSize = 0
+    /// An engine keeps what it translates in 1 GiB, and falls when that is full: version 2.0 goes on from a block that it
+    /// has just thrown away. A byte of code becomes some fifty there, hooks included.
+    private static let codeLimit = 4 << 20
+
     init() throws {
+        disassembler = try Disassembler()
+        engine = try Self.open()
+        try hook()
+    }
+
+    deinit {
+        uc_close(engine)
+        stack.deallocate()
+    }
+
+    private static func open() throws -> OpaquePointer {
         var opened: OpaquePointer?
         guard uc_open(UC_ARCH_X86, UC_MODE_64, &opened) == UC_ERR_OK, let opened else {
             throw Violation(description: "Unicorn cannot be opened")
         }
-        engine = opened
-        disassembler = try Disassembler()
+        return opened
+    }
+
+    private func hook() throws {
         let me = Unmanaged.passUnretained(self).toOpaque()
         try check(unicorn_use_haswell(engine))
         try check(
@@ -79,9 +98,15 @@ final class Emulator {
                 }, me))
     }
 
-    deinit {
+    /// Takes a new engine when this one has translated a lot.
+    private func renewEngine(for fragments: [Fragment]) throws {
+        codeSize += fragments.reduce(0) { $0 + ($1.native?.bytes.count ?? 0) }
+        guard codeSize > Self.codeLimit else { return }
+        codeSize = 0
         uc_close(engine)
-        stack.deallocate()
+        mapped = []
+        engine = try Self.open()
+        try hook()
     }
 
     private func check(_ error: uc_err) throws {
@@ -142,6 +167,7 @@ final class Emulator {
         arguments: UnsafePointer<UInt64>,
         frames: [(page: UnsafeMutableRawPointer, isWritable: Bool)]
     ) throws -> scode_result {
+        try renewEngine(for: fragments)
         try watch(fragments, context, arguments, frames)
         violation = nil
         blocks = 0

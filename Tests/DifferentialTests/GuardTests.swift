@@ -35,6 +35,20 @@ import Testing
         #expect(short.remainingBudget == 0)
     }
 
+    @Test func aRefusalGivesItsLevelBack() throws {
+        let below = try BothEngines.verified(FragmentCode([], [.macro("refuse", [])]))
+        // More calls than levels, one after the other.
+        let calls = Int(BothEngines.acceptor.depth) + 4
+        let code = FragmentCode(
+            [], Array(repeating: .macro("sub", [.immediate(0)]), count: calls) + [.accept(1)])
+        let above = try BothEngines.verified(code)
+        for engine in EngineKind.allCases {
+            let top = try Fragment(above, slotCount: 1, engine: engine)
+            top.setSlot(0, try Fragment(below, engine: engine))
+            #expect(top.invoke().exit == .accept(1))
+        }
+    }
+
     @Test func subFragmentsAreChargedToo() throws {
         let below = try BothEngines.verified(FragmentCode([], [.macro("refuse", [])])).with(entryCharge: 10)
         let above = try BothEngines.verified(FragmentCode([], [.macro("sub", [.immediate(0)]), .accept(1)]))
