@@ -37,6 +37,8 @@ static retired *list;
 static _Atomic uint64_t retired_count;
 static _Atomic uint64_t oldest;  // epoch of the oldest one, when there is any
 
+static void reclaim(void);
+
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define SCODE_THREAD_SANITIZER
@@ -64,7 +66,11 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t thread_end;
 static bool has_membarrier;
 
-static void reader_end(void *reader) { scode_reader_destroy(reader); }
+// Whatever else ends with the thread may still run fragments: it gets a reader anew.
+static void reader_end(void *reader) {
+    own_reader = NULL;
+    scode_reader_destroy(reader);
+}
 
 static void prepare(void) {
     pthread_key_create(&thread_end, reader_end);
@@ -124,7 +130,7 @@ void scode_reader_leave(scode_reader *reader) {
     // Those on whom something may have waited look whether it can go now.
     if (atomic_load_explicit(&retired_count, memory_order_acquire) != 0 && entered != 0 &&
         entered <= atomic_load_explicit(&oldest, memory_order_relaxed))
-        scode_reclaim();
+        reclaim();
 }
 
 // The epoch of whoever has been in for the longest time.
@@ -141,7 +147,8 @@ static uint64_t first_epoch(void) {
     return first;
 }
 
-void scode_reclaim(void) {
+// Releases what can be released.
+static void reclaim(void) {
     pthread_mutex_lock(&lock);
     retired *free_now = NULL;
     if (list) {
@@ -179,7 +186,5 @@ void scode_retire(void *object, void (*release)(void *object)) {
     list = entry;
     atomic_fetch_add_explicit(&retired_count, 1, memory_order_release);
     pthread_mutex_unlock(&lock);
-    scode_reclaim();
+    reclaim();
 }
-
-uint64_t scode_retired_count(void) { return atomic_load_explicit(&retired_count, memory_order_acquire); }

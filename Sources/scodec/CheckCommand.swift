@@ -30,7 +30,7 @@ struct Check: ParsableCommand {
         }
         if json {
             let fragments = verified.fragments.map {
-                "{\"name\":\(quoted($0.code.name)),\"instructions\":\($0.code.instructions.count),\"guardedAccesses\":\($0.guardedAccesses)}"
+                "{\"name\":\(JSONText.quoted($0.code.name)),\"instructions\":\($0.code.instructions.count),\"guardedAccesses\":\($0.guardedAccesses)}"
             }
             Terminal.write(
                 "{\"acceptor\":\"\(verified.acceptor.name)\",\"fragments\":[\(fragments.joined(separator: ","))]}\n"
@@ -43,11 +43,6 @@ struct Check: ParsableCommand {
             )
         }
     }
-}
-
-/// A JSON string. Names have no control characters; the decoder and the parser see to that.
-func quoted(_ name: String) -> String {
-    "\"" + name.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
 }
 
 extension VerifiedFragment {

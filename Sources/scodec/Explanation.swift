@@ -176,7 +176,7 @@ struct Explanation {
 
     var json: String {
         let items = entries.map { entry in
-            "{\"instruction\":\(entry.instruction),\"line\":\(entry.line),\"kind\":\"\(entry.kind.rawValue)\",\"proved\":\(entry.isProved),\"cost\":\(entry.cost),\"reason\":\(quoted(entry.text))}"
+            "{\"instruction\":\(entry.instruction),\"line\":\(entry.line),\"kind\":\"\(entry.kind.rawValue)\",\"proved\":\(entry.isProved),\"cost\":\(entry.cost),\"reason\":\(JSONText.quoted(entry.text))}"
         }
         let loops = fragment.loops.map { loop in
             let trips = loop.trips.map { "\($0)" } ?? "null"
@@ -185,6 +185,6 @@ struct Explanation {
             return "{\"head\":\(loop.head),\"line\":\(line),\"trips\":\(trips),\"total\":\(total)}"
         }
         return
-            "{\"name\":\(quoted(fragment.code.name)),\"instructions\":\(fragment.code.instructions.count),\"worstCase\":\(fragment.worstCase.map { "\($0)" } ?? "null"),\"entryCharge\":\(fragment.entryCharge),\"facts\":[\(items.joined(separator: ","))],\"loops\":[\(loops.joined(separator: ","))]}"
+            "{\"name\":\(JSONText.quoted(fragment.code.name)),\"instructions\":\(fragment.code.instructions.count),\"worstCase\":\(fragment.worstCase.map { "\($0)" } ?? "null"),\"entryCharge\":\(fragment.entryCharge),\"facts\":[\(items.joined(separator: ","))],\"loops\":[\(loops.joined(separator: ","))]}"
     }
 }

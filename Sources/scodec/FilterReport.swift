@@ -77,10 +77,10 @@ struct FilterReport {
 
     var json: String {
         let counts = filters.enumerated().map {
-            "{\"filter\":\(quotedText($1.name)),\"count\":\(count(of: $0))}"
+            "{\"filter\":\(JSONText.quoted($1.name)),\"count\":\(count(of: $0))}"
         }
         var fields = [
-            "\"capture\":\(quotedText(path))", "\"linkType\":\(capture.linkType)",
+            "\"capture\":\(JSONText.quoted(path))", "\"linkType\":\(capture.linkType)",
             "\"packets\":\(verdicts.count)", "\"matched\":\(matched)",
             "\"filters\":[\(counts.joined(separator: ","))]",
             "\"verdicts\":[\(verdicts.map { $0.map { "\($0)" } ?? "null" }.joined(separator: ","))]",
@@ -91,7 +91,7 @@ struct FilterReport {
             }
             fields.append("\"explanations\":[\(lines.joined(separator: ","))]")
         }
-        if let failure = capture.failure { fields.append("\"failure\":\(quotedText("\(failure)"))") }
+        if let failure = capture.failure { fields.append("\"failure\":\(JSONText.quoted("\(failure)"))") }
         return "{\(fields.joined(separator: ","))}\n"
     }
 }
@@ -107,22 +107,7 @@ extension FilterReason {
             case .atLeast(let bound): "\"atLeast\":\(bound)"
             case .below(let bound): "\"below\":\(bound)"
             }
-        fields += ["\"value\":\(value)", "\"wanted\":{\(wish)}", "\"text\":\(quotedText(text))"]
+        fields += ["\"value\":\(value)", "\"wanted\":{\(wish)}", "\"text\":\(JSONText.quoted(text))"]
         return "{\(fields.joined(separator: ","))}"
     }
-}
-
-/// A JSON string of any text.
-func quotedText(_ text: String) -> String {
-    var out = "\""
-    for scalar in text.unicodeScalars {
-        switch scalar {
-        case "\"", "\\": out += "\\\(scalar)"
-        case _ where scalar.value < 0x20:
-            let digits = String(scalar.value, radix: 16)
-            out += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-        default: out.unicodeScalars.append(scalar)
-        }
-    }
-    return out + "\""
 }

@@ -243,8 +243,6 @@ void scode_reader_leave(scode_reader *reader);
 // Calls `release` once nobody who is in now is any more: at once, or by whoever is the last to leave.
 // What is retired can no longer be reached by those who enter from now on.
 void scode_retire(void *object, void (*release)(void *object));
-void scode_reclaim(void);            // releases what can be released
-uint64_t scode_retired_count(void);  // what waits
 
 static inline void *scode_pointer_load(void *const *place) { return __atomic_load_n(place, __ATOMIC_ACQUIRE); }
 static inline void *scode_pointer_exchange(void **place, void *value) {

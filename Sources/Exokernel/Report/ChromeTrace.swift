@@ -1,3 +1,5 @@
+import SCode
+
 /// The timeline in the JSON format of Chrome's tracing, which Perfetto reads too.
 ///
 /// An environment has a track with its states. A scheduler has one that shows who below it had the processor: its
@@ -173,7 +175,7 @@ struct TraceText {
 
     private mutating func name(_ kind: String, _ process: Int, _ thread: Int, _ name: String, _ order: Int) {
         let place = "\"pid\":\(process),\"tid\":\(thread)"
-        let name = ReportFormat.json(name)
+        let name = JSONText.quoted(name)
         events.append("{\"ph\":\"M\",\(place),\"name\":\"\(kind)_name\",\"args\":{\"name\":\(name)}}")
         events.append(
             "{\"ph\":\"M\",\(place),\"name\":\"\(kind)_sort_index\",\"args\":{\"sort_index\":\(order)}}")
@@ -197,7 +199,7 @@ struct TraceText {
     ) {
         events.append(
             "{\"ph\":\"\(phase)\",\"pid\":\(track.process),\"tid\":\(track.thread),"
-                + "\"ts\":\(microseconds(time)),\(fields)\"name\":\(ReportFormat.json(name)),"
+                + "\"ts\":\(microseconds(time)),\(fields)\"name\":\(JSONText.quoted(name)),"
                 + "\"cat\":\"\(category)\"}")
     }
 
@@ -208,10 +210,10 @@ struct TraceText {
     }
 
     mutating func instant(_ process: Int, _ name: String, _ time: UInt64, scheduler: String?) {
-        let arguments = scheduler.map { ",\"args\":{\"scheduler\":\(ReportFormat.json($0))}" } ?? ""
+        let arguments = scheduler.map { ",\"args\":{\"scheduler\":\(JSONText.quoted($0))}" } ?? ""
         events.append(
             "{\"ph\":\"I\",\"s\":\"p\",\"pid\":\(process),\"tid\":\(process),\"ts\":\(microseconds(time)),"
-                + "\"name\":\(ReportFormat.json(name)),\"cat\":\"incident\"\(arguments)}")
+                + "\"name\":\(JSONText.quoted(name)),\"cat\":\"incident\"\(arguments)}")
     }
 
     private func microseconds(_ nanoseconds: UInt64) -> String {

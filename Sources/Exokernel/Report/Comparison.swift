@@ -1,3 +1,5 @@
+import SCode
+
 /// Several simulations side by side: of one workload under several policies, or of several scenarios.
 public struct Comparison: Sendable {
     /// One simulation.
@@ -68,7 +70,7 @@ public struct Comparison: Sendable {
             let wakeups = statistics.wakeups
             func optional(_ value: UInt64?) -> String { value.map { "\($0)" } ?? "null" }
             let fields: [(String, String)] = [
-                ("name", ReportFormat.json(row.name)), ("length", "\(statistics.total)"),
+                ("name", JSONText.quoted(row.name)), ("length", "\(statistics.total)"),
                 ("busy", "\(statistics.busy)"), ("switches", "\(statistics.switches)"),
                 ("preemptions", "\(statistics.preemptions)"), ("decisions", "\(statistics.decisions)"),
                 ("defaultDecisions", "\(statistics.defaultDecisions)"),

@@ -1,3 +1,5 @@
+import SCode
+
 /// The statistics as JSON, for programs. Keys stand in the same order each time; times are nanoseconds, shares
 /// 0 … 1. Real time is in it only if it was measured.
 public enum JSONReport {
@@ -36,12 +38,12 @@ public enum JSONReport {
         }
         let incidents = timeline.incidents.map { incident in
             let node = incident.node.flatMap {
-                timeline.nodes.indices.contains($0) ? ReportFormat.json(timeline.nodes[$0].name) : nil
+                timeline.nodes.indices.contains($0) ? JSONText.quoted(timeline.nodes[$0].name) : nil
             }
             return object([
                 ("time", "\(incident.time)"), ("node", node ?? "null"),
-                ("message", ReportFormat.json(incident.message)),
-                ("registers", incident.registers.map(ReportFormat.json) ?? "null"),
+                ("message", JSONText.quoted(incident.message)),
+                ("registers", incident.registers.map(JSONText.quoted) ?? "null"),
             ])
         }
         fields.append(("nodes", array(nodes)))
@@ -51,7 +53,7 @@ public enum JSONReport {
 
     private static func node(_ node: Statistics.Node, parent: Int?, exit: UInt64?) -> String {
         var fields = [
-            ("name", ReportFormat.json(node.name)),
+            ("name", JSONText.quoted(node.name)),
             ("isScheduler", "\(node.isScheduler)"),
             ("parent", optional(parent)),
             ("processorTime", "\(node.processorTime)"),

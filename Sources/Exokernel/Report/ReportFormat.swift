@@ -1,3 +1,5 @@
+import SCode
+
 /// Numbers and names as the reports write them.
 enum ReportFormat {
     /// Three significant digits and the unit that suits: `1.25 ms`, `417 µs`, `12 s`.
@@ -39,24 +41,6 @@ enum ReportFormat {
         guard text.contains(".") else { return text }
         let digits = text.reversed().drop { $0 == "0" }
         return String((digits.first == "." ? digits.dropFirst() : digits).reversed())
-    }
-
-    /// A JSON string, quotes included. Control characters and what ends a line in JavaScript are escaped.
-    static func json(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\n": result += "\\n"
-            case "\t": result += "\\t"
-            case _ where scalar.isControl:
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
     }
 
     /// Text for XML content and attributes. Characters that XML does not allow become U+FFFD.

@@ -1,3 +1,4 @@
+import SCode
 import Foundation
 
 /// What a trace was made from. It stands in the trace's first line, so that the trace can be made again, byte for byte.
@@ -38,9 +39,9 @@ public struct TraceOrigin: Sendable, Hashable, Decodable {
 
     var json: String {
         let inputs = inputs.map {
-            "{\"path\": \(ReportFormat.json($0.path)), \"fnv1a\": \(ReportFormat.json($0.fnv1a))}"
+            "{\"path\": \(JSONText.quoted($0.path)), \"fnv1a\": \(JSONText.quoted($0.fnv1a))}"
         }
-        return "{\"generator\": \(ReportFormat.json(generator)), \"format\": \(format), \"seed\": \(seed), "
+        return "{\"generator\": \(JSONText.quoted(generator)), \"format\": \(format), \"seed\": \(seed), "
             + "\"inputs\": [\(inputs.joined(separator: ", "))]}"
     }
 

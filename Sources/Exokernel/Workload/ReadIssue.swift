@@ -1,3 +1,5 @@
+import SCode
+
 /// One thing that is wrong, or odd, in a workload or a scenario, and where.
 public struct ReadIssue: Error, Hashable, Sendable, CustomStringConvertible {
     public var path: String
@@ -119,14 +121,6 @@ extension String {
             }
         }
         return result
-    }
-}
-
-extension Unicode.Scalar {
-    /// C0, DEL, C1, and what reorders or breaks a line of text.
-    var isControl: Bool {
-        value < 0x20 || (0x7F...0x9F).contains(value) || (0x2028...0x202E).contains(value)
-            || (0x2066...0x2069).contains(value)
     }
 }
 
