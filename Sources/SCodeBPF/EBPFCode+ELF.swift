@@ -89,7 +89,7 @@ private struct ObjectReader {
             guard functions <= EBPFLimits.functions else {
                 throw EBPFFailure(.tooManyFunctions(limit: EBPFLimits.functions))
             }
-            let name = names.take(object.name(of: symbol))
+            let name = names.takeSanitised(object.name(of: symbol))
             if code.names[start] == nil { code.names[start] = name }
             guard !symbol.isLocal else { continue }
             entries.append((EBPFEntry(name: name, start: start), object.sections[section].name == ".text"))
@@ -97,7 +97,7 @@ private struct ObjectReader {
         // Code without names, as from an assembler, is called like its section.
         for (section, start) in codeInOrder where !hasSymbol.contains(section) {
             let name = object.sections[section].name
-            let entry = EBPFEntry(name: names.take(name == ".text" ? "main" : name), start: start)
+            let entry = EBPFEntry(name: names.takeSanitised(name == ".text" ? "main" : name), start: start)
             entries.append((entry, name == ".text"))
         }
         let isMixed = entries.contains { !$0.isText }
@@ -185,27 +185,5 @@ private struct ObjectReader {
             target < object.sections[section].bytes.count / EBPFInstruction.size
         else { throw misplaced(code, index, symbol) }
         return .function(first + target)
-    }
-}
-
-/// Names for fragments and procedures that the text form can write, each once.
-struct UniqueNames {
-    private var taken: Set<String> = []
-
-    mutating func take(_ wanted: String) -> String {
-        var bytes = wanted.utf8.prefix(ProgramLimits.nameLength - 16).map {
-            TextForm.isIdentifierByte($0) ? $0 : UInt8(ascii: "_")
-        }
-        if !(bytes.first.map(TextForm.isIdentifierStart) ?? false) { bytes.insert(UInt8(ascii: "_"), at: 0) }
-        var name = String(decoding: bytes, as: UTF8.self)
-        if !TextForm.isDeclarable(name) { name += "_" }
-        var candidate = name
-        var number = taken.contains(name) ? taken.count : 0
-        while taken.contains(candidate) {
-            number += 1
-            candidate = "\(name)_\(number)"
-        }
-        taken.insert(candidate)
-        return candidate
     }
 }

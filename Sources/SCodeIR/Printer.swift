@@ -56,36 +56,6 @@ extension Region {
     }
 }
 
-/// Hands out names that the text form can write, each once.
-private struct UniqueNames {
-    private var taken: Set<String> = []
-
-    /// `name` if it can be written and is free, else `substitute`, with underscores added until it is free.
-    mutating func take(_ name: String, or substitute: String) -> String {
-        if let own = takeIfPossible(name) { return own }
-        var candidate = substitute
-        while taken.contains(candidate) { candidate += "_" }
-        taken.insert(candidate)
-        return candidate
-    }
-
-    mutating func takeIfPossible(_ name: String?) -> String? {
-        guard let name, TextForm.isDeclarable(name), taken.insert(name).inserted else { return nil }
-        return name
-    }
-
-    /// The name with `_` for each character that an identifier cannot have. For names whose meaning is
-    /// fixed elsewhere, so that a substitute would say nothing: acceptors and macro-instructions.
-    static func sanitised(_ name: String) -> String {
-        if TextForm.isIdentifier(name) { return name }
-        var bytes = name.utf8.prefix(ProgramLimits.nameLength - 1).map {
-            TextForm.isIdentifierByte($0) ? $0 : UInt8(ascii: "_")
-        }
-        if !(bytes.first.map(TextForm.isIdentifierStart) ?? false) { bytes.insert(UInt8(ascii: "_"), at: 0) }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-}
-
 /// Prints one fragment, once every name in it is settled.
 private struct FragmentPrinter {
     private let fragment: FragmentCode

@@ -23,7 +23,7 @@ struct Clock {
             sinceTick += passed
             return 0
         }
-        let raised = passed - (tick - sinceTick) < tick ? 1 : time / tick - ticks
+        let raised = time / tick - ticks
         ticks += raised
         sinceTick = time - ticks * tick
         return raised

@@ -23,8 +23,8 @@ extension Machine {
         processors[processor].isRevoked = false
         show(processor)
         exposed.setMachine(ExposedState.MachineField.time, clock.now)
-        if !downloaded.readTicks.isEmpty { downloaded.readTicks.forEach { $0.setTick(clock.ticks) } }
-        if !defaults.readTicks.isEmpty { defaults.readTicks.forEach { $0.setTick(clock.ticks) } }
+        for fragment in downloaded.readTicks { fragment.setTick(clock.ticks) }
+        for fragment in defaults.readTicks { fragment.setTick(clock.ticks) }
 
         var budgetUsed: UInt64 = 0
         spend(scenario.machine.costs.decision, on: processor)

@@ -168,7 +168,7 @@ public final class Machine {
             for processor in processors.indices {
                 while !isStopped, needsDecision(processor) {
                     guard giveUp(processor), needsDecision(processor) else { break }
-                    // One alone has been looked at as often as it needs.
+                    // The others are to be looked at again, if there are any.
                     isSettled = processors.count == 1
                     processors[processor].isIdle = false
                     countStep()

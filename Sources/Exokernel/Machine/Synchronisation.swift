@@ -75,8 +75,6 @@ struct Synchronisation {
 
     /// The place of a name, which it gets when it is first used.
     private mutating func index(_ name: String) -> Int {
-        // To compare a few short names takes less time than to hash one.
-        if named.count <= 8, let place = named.firstIndex(where: { $0.name == name }) { return place }
         if let known = indices[name] { return known }
         indices[name] = named.count
         named.append(Named(name: name))

@@ -47,8 +47,6 @@ struct Timeouts {
     private var quanta: [UInt64?]
     /// The least of them.
     private var nextQuantum: UInt64?
-    /// The end of the quantum that was armed last: a multiple of the tick, or the end of time.
-    private var lastEnd: UInt64 = 0
     private var isPollQueued = false
 
     init(tick: UInt64, processors: Int = 1) {
@@ -73,13 +71,7 @@ struct Timeouts {
 
     /// Begins a quantum of a processor, in place of the one that runs.
     mutating func armQuantum(of processor: Int, end: UInt64) {
-        // Mostly it is the next interrupt after the one at which the last quantum was over: that is found without a division.
-        if end > lastEnd, end - lastEnd <= tick, end <= UInt64.max - tick {
-            lastEnd += tick
-        } else if end != lastEnd {
-            lastEnd = end.roundedUp(toMultipleOf: tick)
-        }
-        quanta[processor] = lastEnd
+        quanta[processor] = end.roundedUp(toMultipleOf: tick)
         findNextQuantum()
     }
 
