@@ -27,7 +27,7 @@ struct EBPFTranslator {
     private var builder: FragmentBuilder
     /// The function at hand, and the labels of its instructions that something jumps to.
     private var function: PlannedFunction
-    private var labels: [Int: UInt32] = [:]
+    private var labels: [Int: FragmentBuilder.Place] = [:]
 
     private static let r0 = Register(0)
     private static let frame = Register(10)
@@ -53,7 +53,7 @@ struct EBPFTranslator {
             enter(parameters)
             try translateBody()
         }
-        return builder.finished(hasPositions: !code.positions.isEmpty)
+        return builder.finished(hasPositions: !code.positions.isEmpty, namesLabels: true)
     }
 
     // MARK: Entering and leaving
@@ -147,7 +147,7 @@ struct EBPFTranslator {
             if let label = labels[index] { builder.place(label) }
             if let position = code.positions[index] { builder.position = position }
             try translate(index)
-            guard builder.count <= ProgramLimits.instructionsPerFragment else {
+            guard !builder.isTooLong else {
                 throw code.failure(.tooManyInstructions(ProgramLimits.instructionsPerFragment), at: index)
             }
         }
@@ -263,7 +263,9 @@ struct EBPFTranslator {
         }
     }
 
-    private func target(of index: Int) -> UInt32? { code.jumpTarget(of: index).flatMap { labels[$0] } }
+    private func target(of index: Int) -> FragmentBuilder.Place? {
+        code.jumpTarget(of: index).flatMap { labels[$0] }
+    }
 
     // MARK: Calls
 

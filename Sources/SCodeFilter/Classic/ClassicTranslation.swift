@@ -60,21 +60,21 @@ extension ClassicProgram {
 /// Writes a classic program as SCODE, one instruction after the other. A, X and the scratch cells are registers.
 struct ClassicTranslation {
     private let instructions: [ClassicInstruction]
-    private let refuse: CodeLabel
+    private let refuse: FilterBuilder.Place
     /// What is accepted with, in place of what the program returns.
     private let verdict: UInt64?
     /// Per instruction: the packet has at least so many bytes, on every way here; nil when no way leads here.
     private var known: [UInt64?]
     /// Per instruction: what was written on every way here.
     private var written: [ClassicState]
-    private var labels: [CodeLabel?]
+    private var labels: [FilterBuilder.Place?]
 
     private static let a = FilterBuilder.values[0]
     private static let x = FilterBuilder.values[1]
     private static let t = FilterBuilder.values[2]
     private static func m(_ cell: Int) -> Register { FilterBuilder.values[3 + cell] }
 
-    init(_ program: ClassicProgram, refuse: CodeLabel, verdict: UInt64?) {
+    init(_ program: ClassicProgram, refuse: FilterBuilder.Place, verdict: UInt64?) {
         instructions = program.instructions
         self.refuse = refuse
         self.verdict = verdict
@@ -118,7 +118,7 @@ struct ClassicTranslation {
         return missing
     }
 
-    private mutating func label(_ index: Int, _ builder: inout FilterBuilder) -> CodeLabel {
+    private mutating func label(_ index: Int, _ builder: inout FilterBuilder) -> FilterBuilder.Place {
         if let label = labels[index] { return label }
         let label = builder.label()
         labels[index] = label

@@ -6,8 +6,8 @@ struct DecisionEmitter {
     private let graph: DecisionGraph
     /// What a filter is accepted with, by its place in the order.
     private let verdicts: [UInt64]
-    private let refuse: CodeLabel
-    private var labels: [Int32: CodeLabel] = [:]
+    private let refuse: FilterBuilder.Place
+    private var labels: [Int32: FilterBuilder.Place] = [:]
     /// Per node: values that registers hold on every way to it that was written so far.
     private var arriving: [Int32: [Held]] = [:]
     /// Values in registers, the one used last at the end.
@@ -23,7 +23,7 @@ struct DecisionEmitter {
     /// One more than any expression needs: the processor has registers for few more.
     private static let pool = FilterBuilder.values.prefix(Int(DecisionGraph.registerLimit) + 1)
 
-    init(_ graph: DecisionGraph, verdicts: [UInt64], refuse: CodeLabel) {
+    init(_ graph: DecisionGraph, verdicts: [UInt64], refuse: FilterBuilder.Place) {
         self.graph = graph
         self.verdicts = verdicts
         self.refuse = refuse
@@ -61,7 +61,7 @@ struct DecisionEmitter {
         for way in graph.node(number).ways { arrive(at: way) }
     }
 
-    private mutating func way(_ number: Int32, _ builder: inout FilterBuilder) -> CodeLabel {
+    private mutating func way(_ number: Int32, _ builder: inout FilterBuilder) -> FilterBuilder.Place {
         if graph.node(number) == .verdict(nil) { return refuse }
         if let label = labels[number] { return label }
         let label = builder.label()

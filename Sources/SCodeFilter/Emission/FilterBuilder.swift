@@ -1,18 +1,11 @@
 import SCode
 
-/// A place in the code that is being made, before it is known where it lies.
-struct CodeLabel: Hashable {
-    fileprivate let number: Int
-}
-
-/// Puts a fragment for the acceptor `filter` together, instruction by instruction.
-///
-/// *Invariant*: no more instructions are kept than a fragment may have, however many are added.
+/// Puts a fragment for the acceptor `filter` together: a `FragmentBuilder` with the words of filters, whose constants have no
+/// sign.
 struct FilterBuilder {
-    private var instructions: [Instruction] = []
-    private var macroCalls: [MacroCall] = []
-    /// Per label: where it was placed, or -1, and its name.
-    private var labels: [(position: Int, name: String)] = []
+    typealias Place = FragmentBuilder.Place
+
+    private var builder = FragmentBuilder(name: "")
 
     /// Where the packet lies, how many bytes of it are there, how many there were on the wire.
     static let base = Register(0)
@@ -22,51 +15,36 @@ struct FilterBuilder {
     static let values: [Register] = Array(3...15).map { Register($0) } + Array(24...31).map { Register($0) }
 
     /// Whether the code has outgrown a fragment.
-    var isFull: Bool { instructions.count >= ProgramLimits.instructionsPerFragment }
+    var isFull: Bool { builder.isTooLong }
 
-    // MARK: Labels
-
-    mutating func label(_ name: String = "") -> CodeLabel {
-        labels.append((-1, name))
-        return CodeLabel(number: labels.count - 1)
-    }
+    mutating func label(_ name: String = "") -> Place { builder.label(name) }
 
     /// Makes the label mean the next instruction.
-    mutating func place(_ label: CodeLabel) { labels[label.number].position = instructions.count }
+    mutating func place(_ label: Place) { builder.place(label) }
 
     // MARK: Instructions
 
-    private mutating func append(_ instruction: Instruction) {
-        if !isFull { instructions.append(instruction) }
-    }
-
     mutating func set(_ register: Register, _ value: UInt64, _ type: ValueType = .u) {
-        append(
-            Instruction(Opcode(.set, type, .immediate), rd: register, immediate: Self.immediate(value, type)))
+        builder.set(register, type, to: Int64(bitPattern: value))
     }
 
     /// The address of the packet's buffer, which is the program's only region.
-    mutating func setPacketBase() {
-        append(Instruction(Opcode(.set, .p, .symbol), rd: Self.base, index: 0))
-    }
+    mutating func setPacketBase() { builder.set(Self.base, toRegion: 0, offset: 0) }
 
     mutating func unary(_ operation: Operation, _ type: ValueType, _ register: Register, _ source: Register) {
-        append(Instruction(Opcode(operation, type), rd: register, rs1: source))
+        builder.emit(Opcode(operation, type), register, source)
     }
 
     mutating func binary(
         _ operation: Operation, _ type: ValueType, _ register: Register, _ left: Register, _ right: Register
     ) {
-        append(Instruction(Opcode(operation, type), rd: register, rs1: left, rs2: right))
+        builder.emit(operation, type, register, left, right)
     }
 
     mutating func binary(
         _ operation: Operation, _ type: ValueType, _ register: Register, _ left: Register, _ right: UInt64
     ) {
-        append(
-            Instruction(
-                Opcode(operation, type, .immediate), rd: register, rs1: left,
-                immediate: Self.immediate(right, type)))
+        builder.emit(operation, type, register, left, constant: Int64(bitPattern: right))
     }
 
     /// A number in network byte order at an address and a constant offset below 2^31.
@@ -77,51 +55,33 @@ struct FilterBuilder {
             case .half: .us
             case .byte: .uc
             }
-        append(
-            Instruction(
-                Opcode(.load, type, .immediate), rd: register, rs1: address,
-                immediate: Int64(truncatingIfNeeded: offset)))
+        builder.access(.load, type, register, at: address, offset: Int64(truncatingIfNeeded: offset))
         if size != .byte { unary(.byteSwap, type, register, register) }
     }
 
     mutating func branch(
-        _ operation: Operation, _ type: ValueType, _ left: Register, _ right: UInt64, _ label: CodeLabel
+        _ operation: Operation, _ type: ValueType, _ left: Register, _ right: UInt64, _ label: Place
     ) {
-        append(
-            Instruction(
-                Opcode(operation, type, .immediate), rs1: left, index: UInt32(label.number),
-                immediate: Self.immediate(right, type)))
+        builder.branch(operation, type, left, constant: Int64(bitPattern: right), to: label)
     }
 
     mutating func branch(
-        _ operation: Operation, _ type: ValueType, _ left: Register, _ right: Register, _ label: CodeLabel
+        _ operation: Operation, _ type: ValueType, _ left: Register, _ right: Register, _ label: Place
     ) {
-        append(Instruction(Opcode(operation, type), rs1: left, rs2: right, index: UInt32(label.number)))
+        builder.branch(operation, type, left, right, to: label)
     }
 
-    mutating func jump(_ label: CodeLabel) {
-        append(Instruction(Opcode(.jump), index: UInt32(label.number)))
+    mutating func jump(_ label: Place) { builder.jump(to: label) }
+
+    mutating func jump(through register: Register, to targets: [Place]) {
+        builder.jump(through: register, to: targets, table: "cases")
     }
 
-    mutating func jump(through register: Register, to targets: [CodeLabel]) {
-        append(Instruction(Opcode(.jumpTable), rs1: register, index: UInt32(tables.count)))
-        tables.append(targets)
+    mutating func accept(_ value: UInt64) {
+        builder.call(.macro, "f_accept", [.immediate(Int64(bitPattern: value))])
     }
-    private var tables: [[CodeLabel]] = []
-
-    mutating func accept(_ value: UInt64) { leave("f_accept", [.immediate(Int64(bitPattern: value))]) }
-    mutating func accept(_ value: Register) { leave("f_accept", [.register(value)]) }
-    mutating func refuse() { leave("f_refuse", []) }
-
-    private mutating func leave(_ name: String, _ operands: [MacroOperand]) {
-        guard !isFull else { return }
-        append(Instruction(Opcode(.macro), index: UInt32(macroCalls.count)))
-        macroCalls.append(MacroCall(name: name, operands: operands))
-    }
-
-    private static func immediate(_ value: UInt64, _ type: ValueType) -> Int64 {
-        type.immediate(Int64(bitPattern: value))
-    }
+    mutating func accept(_ value: Register) { builder.call(.macro, "f_accept", [.register(value)]) }
+    mutating func refuse() { builder.call(.macro, "f_refuse", []) }
 
     // MARK: The program
 
@@ -131,26 +91,13 @@ struct FilterBuilder {
     /// - Throws: when the code has outgrown a fragment.
     func program(called name: String) throws(FilterFailure) -> Program {
         guard !isFull else { throw .tooLarge(limit: ProgramLimits.instructionsPerFragment) }
-        let order = labels.indices.sorted { (labels[$0].position, $0) < (labels[$1].position, $1) }
-        var numbers = [UInt32](repeating: 0, count: labels.count)
-        for (place, label) in order.enumerated() { numbers[label] = UInt32(place) }
-        var code = FragmentCode(
-            name: name,
-            parameters: [
-                Parameter(name: "base", register: Self.base, type: .p),
-                Parameter(name: "length", register: Self.length, type: .ul),
-                Parameter(name: "wire", register: Self.wireLength, type: .u),
-            ])
-        code.instructions = instructions.map {
-            var instruction = $0
-            if [.branch, .jump].contains($0.opcode.shape) { instruction.index = numbers[Int($0.index)] }
-            return instruction
-        }
-        code.labels = order.map { Label(name: labels[$0].name, position: UInt32(labels[$0].position)) }
-        code.tables = tables.enumerated().map { number, targets in
-            JumpTable(name: "cases_\(number)", labels: targets.map { numbers[$0.number] })
-        }
-        code.macroCalls = macroCalls
+        var code = builder.finished()
+        code.name = name
+        code.parameters = [
+            Parameter(name: "base", register: Self.base, type: .p),
+            Parameter(name: "length", register: Self.length, type: .ul),
+            Parameter(name: "wire", register: Self.wireLength, type: .u),
+        ]
         return Program(
             acceptorName: "filter", acceptorVersion: 2,
             regions: [
