@@ -1,13 +1,14 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// Measures fragment invocation and compile time, scheduling decisions, and what they would cost in another process. A
-// package of its own, so that nobody who embeds SCODE resolves a benchmark library.
+// Measures fragment invocation and compile time, scheduling decisions, and what they would cost in another process; and
+// fragments against C and other systems. A package of its own, so that nobody who embeds SCODE resolves a benchmark library.
 let package = Package(
     name: "scode-benchmarks",
     dependencies: [
         .package(name: "scode", path: ".."),
         .package(url: "https://github.com/ordo-one/benchmark", from: "1.38.1", traits: []),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     ],
     targets: [
         .executableTarget(
@@ -42,5 +43,15 @@ let package = Package(
             ],
             path: "Benchmarks/MachineBenchmarks",
             plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]),
+        // The kernels of docs/performance.md, here and in other systems: `scripts/bench`.
+        .target(name: "CPeers", path: "Benchmarks/CPeers", linkerSettings: [.linkedLibrary("dl")]),
+        .executableTarget(
+            name: "kernels",
+            dependencies: [
+                "CPeers", .product(name: "SCode", package: "scode"),
+                .product(name: "SCodeAcceptors", package: "scode"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Benchmarks/Kernels"),
     ]
 )

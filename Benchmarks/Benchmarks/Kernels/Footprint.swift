@@ -1,0 +1,120 @@
+import CPeers
+import Foundation
+import SCode
+
+/// What many small fragments cost.
+struct Footprint: Codable {
+    /// Fragments that are installed at once, and those that there was room for.
+    var wanted: Int
+    var installed: Int
+    var instructions: Int
+    /// Why there are not as many as wanted.
+    var failure: String?
+    /// From the bytes of a module each, decoded and verified, too.
+    var installSeconds: Double
+    /// A call of each.
+    var runSeconds: Double
+    /// Of memory that the process has, for each, all told.
+    var bytesEach: Double
+    /// The same when all are removed again.
+    var bytesEachAfterRemoval: Double
+
+    /// Every fragment is a program of its own, with constants that no other one has.
+    static func measure(count: Int) throws -> Footprint {
+        let modules = try (0..<count).map { try module(UInt64($0)) }
+        let acceptor = Acceptor.plain
+        let instructions = try Program(decoding: modules[0]).fragments[0].instructions.count
+        let before = resident()
+        var fragments: [Fragment] = []
+        fragments.reserveCapacity(count)
+        var failure: String?
+        let installing = try seconds {
+            for bytes in modules {
+                do {
+                    let program = try Program(decoding: bytes)
+                    guard let code = try Module(program: program, acceptor: acceptor).fragment() else {
+                        break
+                    }
+                    fragments.append(try Fragment(code))
+                } catch let refusal as InstallFailure {
+                    failure = "\(refusal)"
+                    break
+                }
+            }
+        }
+        let installed = fragments.count
+        let with = resident()
+        let running = try seconds {
+            for (index, fragment) in fragments.enumerated() {
+                let departure = fragment.enter(budget: acceptor.budget)
+                guard departure.way == .accepted, departure.value == answer(UInt64(index)) else {
+                    throw EngineFailure("fragment \(index) of \(installed) gives \(departure.value)")
+                }
+            }
+        }
+        fragments = []
+        let after = resident()
+        func each(_ bytes: UInt64) -> Double {
+            Double(bytes - min(bytes, before)) / Double(max(installed, 1))
+        }
+        return Footprint(
+            wanted: count, installed: installed, instructions: instructions, failure: failure,
+            installSeconds: installing, runSeconds: running, bytesEach: each(with),
+            bytesEachAfterRemoval: each(after))
+    }
+
+    /// Bytes in memory, but for those that malloc keeps for later.
+    private static func resident() -> UInt64 {
+        peer_trim()
+        return peer_resident()
+    }
+
+    private static func seconds(_ body: () throws -> Void) rethrows -> Double {
+        let start = peer_time()
+        try body()
+        return Double(peer_time() - start) / 1e9
+    }
+
+    /// 20 instructions, as a rate limiter or a filter would have them.
+    private static func module(_ number: UInt64) throws -> [UInt8] {
+        let text = """
+            fragment f(x: ul = \(number), y: ul = 7) {
+                setul   h, \(number &* 0x9e37_79b9_7f4a_7c15 | 1)
+                xorul   h, h, x
+                mulul   h, h, 31
+                rshul   t, h, 29
+                xorul   h, h, t
+                addul   h, h, y
+                lshul   t, y, 3
+                subul   h, h, t
+                bltul   x, 10, low
+                addul   h, h, \(number % 1000)
+                j       next
+            low:
+                orul    h, h, 1
+            next:
+                andul   t, h, 0xffff
+                bneul   t, 0, mix
+                addul   h, h, 5
+            mix:
+                mulul   t, t, 17
+                xorul   h, h, t
+                rshul   t, h, 32
+                xorul   h, h, t
+                accept  h
+            }
+            """
+        return try Module(text: text, acceptor: .plain).program.program.encoded()
+    }
+
+    /// The same in Swift.
+    private static func answer(_ number: UInt64) -> UInt64 {
+        var h = (number &* 0x9e37_79b9_7f4a_7c15 | 1) ^ number
+        h = h &* 31
+        h ^= h >> 29
+        h = h &+ 7 &- 7 << 3
+        h = number < 10 ? h | 1 : h &+ number % 1000
+        if h & 0xffff == 0 { h = h &+ 5; h ^= 0 } else { h ^= (h & 0xffff) &* 17 }
+        return h ^ h >> 32
+    }
+}

@@ -1,0 +1,74 @@
+import Foundation
+
+/// All that a run has found; what `--json` writes.
+struct Results: Codable {
+    struct EngineNote: Codable {
+        var name: String
+        var isMemorySafe: Bool
+        var isBounded: Bool
+        var note: String
+    }
+    struct Absence: Codable {
+        var name: String
+        var reason: String
+    }
+    struct KernelTimings: Codable {
+        var kernel: String
+        var timings: [Timing]
+    }
+
+    var date: String
+    var machine: String
+    var rounds: Int
+    var engines: [EngineNote]
+    var absent: [Absence]
+    /// The kernels whose ratios are averaged.
+    var kernels: [KernelTimings] = []
+    /// What a call costs.
+    var empty: [Timing] = []
+    /// Nanoseconds of each further level of a chain of schedulers.
+    var chainLevel: Double?
+    var compileTimes: [CompileTime] = []
+    var compileSteps: [CompileSteps] = []
+    var footprint: Footprint?
+    var bars: [Bar] = []
+
+    func timing(_ kernel: String, _ engine: String) -> Timing? {
+        kernels.first { $0.kernel == kernel }?.timings.first { $0.engine == engine }
+    }
+
+    func emptyCall(_ engine: String) -> Double? { empty.first { $0.engine == engine }?.nanoseconds }
+
+    /// Of the ratios of all kernels.
+    func geometricMean(_ engine: String) -> Double? {
+        let ratios = kernels.compactMap { timing($0.kernel, engine)?.ratio }
+        return ratios.isEmpty ? nil : ratios.geometricMean
+    }
+
+    func compileTime(_ program: Kernel, _ engine: String) -> CompileTime? {
+        compileTimes.first { $0.program == program.name && $0.engine == engine }
+    }
+
+    /// Bytes of machine code of a kernel or program.
+    func codeSize(_ name: String, _ engine: String) -> Int? {
+        timing(name, engine)?.codeSize
+            ?? compileTimes.first { $0.program == name && $0.engine == engine }?.codeSize
+    }
+}
+
+extension Results {
+    /// Processor and system, as they name themselves.
+    static var thisMachine: String {
+        let processor = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?
+            .split(separator: "\n").first { $0.hasPrefix("model name") }?
+            .split(separator: ":").last?.trimmingCharacters(in: .whitespaces)
+        let system = (try? String(contentsOfFile: "/etc/os-release", encoding: .utf8))?
+            .split(separator: "\n").first { $0.hasPrefix("PRETTY_NAME=") }?
+            .dropFirst("PRETTY_NAME=".count).trimmingCharacters(in: ["\""])
+        return
+            "\(processor ?? "unknown processor"), \(ProcessInfo.processInfo.activeProcessorCount) processors, "
+            + (system ?? "unknown system")
+    }
+
+    static var today: String { Date.now.formatted(.iso8601.year().month().day()) }
+}

@@ -1,0 +1,146 @@
+import Foundation
+import SCode
+
+/// The kernels as SCODE text, with all guards.
+struct SCodeEngine: CompilingEngine {
+    let name: String
+    /// Of the regions: the text says `physical`, and this takes its place.
+    let policy: MemoryPolicy
+    let places: Places
+    var isMemorySafe: Bool { true }
+    var isBounded: Bool { true }
+    var note: String {
+        "regions \(policy.name), the budget of acceptor plain, everything checked that is not proved; "
+            + "Fragment.enter, from Swift"
+    }
+
+    /// The policies under which programs reach memory by addresses that they compute. `static` refuses what is not
+    /// proved, and so has no column.
+    static func all(_ places: Places) -> [SCodeEngine] {
+        MemoryPolicy.allCases.filter { $0 != .static }.map {
+            SCodeEngine(
+                name: $0 == .physical ? "scode" : "scode-\($0.name)", policy: $0, places: places)
+        }
+    }
+
+    func compiler(of kernel: Kernel) throws -> Compiler {
+        let memory = try FragmentMemory(kernel, policy: policy)
+        let (bytes, acceptor) = try module(kernel)
+        return {
+            let program = try Program(decoding: bytes)
+            guard let code = try Module(program: program, acceptor: acceptor).fragment() else {
+                throw EngineFailure("\(kernel.name) has no fragment")
+            }
+            return try InstalledKernel(
+                kernel, code, memory, lengthParameter: kernel.kind == .compiled ? nil : 0)
+        }
+    }
+
+    /// The kernel's module, as it would arrive, and who takes it.
+    private func module(_ kernel: Kernel) throws -> (bytes: [UInt8], acceptor: Acceptor) {
+        if kernel.kind == .compiled {
+            // What is compiled must be the same program everywhere, so it is eBPF's; its memory is the region, and no
+            // caller can say otherwise.
+            var acceptor = Acceptor.plain
+            acceptor.suppliedArguments = 0
+            let program = try Program(
+                ebpf: places.object(kernel, "bpf.o"), for: [acceptor], memorySize: UInt64(kernel.size))
+            return (program.encoded(), acceptor)
+        }
+        guard let text = String(data: try places.source(kernel, "scode"), encoding: .utf8) else {
+            throw EngineFailure("\(kernel.name).scode is no text")
+        }
+        let guarded = text.replacing(": physical r", with: ": \(policy.name) r")
+        return (try Module(text: guarded, acceptor: .plain).program.program.encoded(), .plain)
+    }
+}
+
+/// The kernels from C, through eBPF. Callers pass any address, so that every access is guarded.
+struct ImportedEngine: Engine {
+    let name = "scode-ebpf"
+    let places: Places
+    let isMemorySafe = true
+    let isBounded = true
+    let note = "from C through eBPF; as scode, but the caller passes the address, so no access is proved"
+
+    func load(_ kernel: Kernel) throws -> any LoadedKernel {
+        let program = try Program(
+            ebpf: places.object(kernel, "bpf.o"), for: [.plain], memorySize: UInt64(kernel.size))
+        guard let code = try Module(program: program, acceptor: .plain).fragment() else {
+            throw EngineFailure("\(kernel.name).bpf.o has no fragment")
+        }
+        let memory = try FragmentMemory(kernel, policy: .physical)
+        return try InstalledKernel(kernel, code, memory, lengthParameter: 1)
+    }
+}
+
+/// A kernel's memory, and how a fragment is given it.
+struct FragmentMemory {
+    let host: UnsafeMutableRawPointer
+    let space: AddressSpace?
+    private let binding: RegionBinding
+    private let pages: PhysicalMemory
+    /// For what comes from eBPF, which may have one.
+    private let stack = PhysicalMemory(size: PhysicalMemory.pageSize)
+
+    init(_ kernel: Kernel, policy: MemoryPolicy) throws {
+        let page = PhysicalMemory.pageSize
+        guard policy == .virtual else {
+            pages = PhysicalMemory(size: kernel.size)
+            host = pages.base
+            space = nil
+            binding = .physical(base: 1 << 32, host: host, size: kernel.size, writable: true)
+            return
+        }
+        // Page 0 is the directory, page 1 the table of the first 4 MiB, of which pages 2 and on are mapped where they lie.
+        let count = (kernel.size + page - 1) / page
+        pages = PhysicalMemory(size: (2 + count) * page)
+        let presentWritableUser: UInt32 = 7
+        pages.base.storeBytes(of: UInt32(page) | presentWritableUser, as: UInt32.self)
+        for index in 2..<2 + count {
+            pages.base.storeBytes(
+                of: UInt32(index * page) | presentWritableUser, toByteOffset: page + index * 4,
+                as: UInt32.self)
+        }
+        host = pages.base + 2 * page
+        space = AddressSpace(memory: pages, directory: 0)
+        binding = .virtual(base: UInt64(2 * page), size: kernel.size)
+    }
+
+    /// What a region of the kernel's is bound to.
+    func binding(_ region: Region) -> RegionBinding {
+        region.name == "stack"
+            ? .physical(base: 2 << 32, host: stack.base, size: stack.size, writable: true) : binding
+    }
+}
+
+/// A fragment, called by the fastest call that is public.
+final class InstalledKernel: LoadedKernel {
+    var memory: UnsafeMutableRawPointer { place.host }
+    var codeSize: Int? { fragment.native?.bytes.count }
+    private let fragment: Fragment
+    private let place: FragmentMemory
+    private let name: String
+
+    init(_ kernel: Kernel, _ code: VerifiedFragment, _ place: FragmentMemory, lengthParameter: Int?) throws {
+        fragment = try Fragment(code, regions: code.regions.map(place.binding), space: place.space)
+        if let lengthParameter, !fragment.setArgument(ofParameter: lengthParameter, kernel.length) {
+            throw EngineFailure("\(kernel.name) takes no length")
+        }
+        self.place = place
+        name = kernel.name
+    }
+
+    func call(_ count: UInt64) throws -> UInt64 {
+        let budget = Acceptor.plain.budget
+        var value: UInt64 = 0
+        for _ in 0..<count {
+            let departure = fragment.enter(budget: budget)
+            guard departure.way == .accepted else {
+                throw EngineFailure("\(name): \(fragment.takeAbort().map { "\($0.exit)" } ?? "refused")")
+            }
+            value = departure.value
+        }
+        return value
+    }
+}

@@ -1,0 +1,1 @@
+return function(mem, len) return 42 end
