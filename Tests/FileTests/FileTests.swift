@@ -85,6 +85,20 @@ import Testing
         }
     }
 
+    /// What the benchmarks measure is a program, laid out, and means the same on both engines: here with memory that is zero.
+    @Test(
+        arguments: [
+            ("fnv1a", 0xb93a_0c83_ce3b_6325), ("sum32", 0), ("sieve", 1028), ("pktfilter", 0),
+            ("rr_pick", .max),
+            ("matmul16", 0), ("collatz", 59542), ("empty", 42),
+        ] as [(String, UInt64)]) func kernelsOfTheBenchmarksRun(_ name: String, _ answer: UInt64) throws
+    {
+        let path = "Benchmarks/Kernels/\(name).scode"
+        #expect(try Self.run(["fmt", "--check", path]) == ["//= 0"])
+        let lines = try Self.run(["run", path, "--engine", "both"])
+        #expect(lines == ["//> accept \(answer)", "//! interpreter and native code agree", "//= 0"])
+    }
+
     private static func isExpectation(_ line: String) -> Bool {
         line.hasPrefix("//> ") || line.hasPrefix("//! ") || line.hasPrefix("//= ")
     }

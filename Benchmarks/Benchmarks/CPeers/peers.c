@@ -43,6 +43,11 @@ uint64_t peer_resident(void) {
     return fields == 2 ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
+void peer_keep_memory(void) {
+    mallopt(M_MMAP_THRESHOLD, 64 << 20);
+    mallopt(M_TRIM_THRESHOLD, 256 << 20);
+}
+
 void peer_trim(void) { malloc_trim(0); }
 
 void *peer_symbol(const char *library, const char *name) {

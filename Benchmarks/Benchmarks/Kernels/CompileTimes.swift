@@ -25,30 +25,40 @@ struct CompileSteps: Codable {
 enum CompileTimes {
     static let programs = [Kernel.small, Kernel.long]
 
+    /// How often a system compiles in a row: the median is of caches that hold the compiler.
+    private static let row = 10
+
     /// Measures all systems in turns. What lets go of a program again is not counted.
     static func run(_ engines: [any Engine], _ places: Places, rounds: Int) throws -> [CompileTime] {
+        peer_keep_memory()
         let compiling = engines.compactMap { $0 as? any CompilingEngine }
             .filter { !$0.name.hasPrefix("scode-") }
         var results: [CompileTime] = []
         for program in programs {
-            // A small program takes a hundredth of the time, so that there is time for more of them.
-            let rounds = program.name == Kernel.small.name ? rounds * 10 : rounds
+            // A long program takes a hundred times as long.
+            let rounds = program.name == Kernel.small.name ? rounds : max(rounds / 10, 3)
             let compilers = try compiling.map { (name: $0.name, compile: try $0.compiler(of: program)) }
             var times = Array(repeating: [Double](), count: compilers.count)
             var sizes: [Int?] = Array(repeating: nil, count: compilers.count)
-            for round in 0..<rounds {
+            for (index, compiler) in compilers.enumerated() {
+                let loaded = try compiler.compile()
+                program.reset(loaded.memory)
+                let result = try loaded.call(1)
+                guard result == program.answer else {
+                    throw EngineFailure(
+                        "\(compiler.name): \(program.name) gives \(result), not \(program.answer)")
+                }
+                sizes[index] = loaded.codeSize
+            }
+            for _ in 0..<rounds {
                 for (index, compiler) in compilers.enumerated() {
-                    let start = peer_time()
-                    let loaded = try compiler.compile()
-                    times[index].append(Double(peer_time() - start))
-                    guard round == 0 else { continue }
-                    program.reset(loaded.memory)
-                    let result = try loaded.call(1)
-                    guard result == program.answer else {
-                        throw EngineFailure(
-                            "\(compiler.name): \(program.name) gives \(result), not \(program.answer)")
+                    for _ in 0..<row {
+                        let start = peer_time()
+                        let loaded = try compiler.compile()
+                        let time = peer_time() - start
+                        withExtendedLifetime(loaded) {}
+                        times[index].append(Double(time))
                     }
-                    sizes[index] = loaded.codeSize
                 }
             }
             let instructions = try decoded(program, places).fragments[0].instructions.count

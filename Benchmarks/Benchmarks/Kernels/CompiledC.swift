@@ -11,13 +11,13 @@ struct CompiledC: Engine {
     let suffix: String
     let built: URL
 
-    /// What all ratios are of.
-    var isReference: Bool { name == "c" }
+    /// The one that all ratios are of.
+    static let reference = "c"
 
     static func all(_ places: Places) -> [CompiledC] {
         [
             CompiledC(
-                name: "c", isMemorySafe: false, isBounded: false,
+                name: reference, isMemorySafe: false, isBounded: false,
                 note: "clang-14 -O2 without vector code, unrolling or calls of libc: 1.00; checks nothing",
                 suffix: "c.so", built: places.built),
             CompiledC(

@@ -71,24 +71,25 @@ struct Engines {
     var absent: [(name: String, reason: String)] = []
 
     /// - Parameter wanted: names; nil: all.
-    init(_ places: Places, wanted: Set<String>?) {
-        func isWanted(_ name: String) -> Bool { wanted?.contains(name) ?? true }
-        let compilers = CompiledC.all(places)
-        for engine in compilers where engine.isReference || isWanted(engine.name) { present.append(engine) }
-        for engine in SCodeEngine.all(places) where isWanted(engine.name) { present.append(engine) }
-        add(isWanted, ["scode-ebpf"]) { _ in ImportedEngine(places: places) }
-        add(isWanted, ["ubpf"]) { _ in try UBPF(places) }
-        add(isWanted, ["wasmtime", "wasmtime-fuel"]) {
-            try Wasmtime(places, withFuel: $0 == "wasmtime-fuel")
+    /// - Throws: `EngineFailure` for a name that is none.
+    init(_ places: Places, wanted: Set<String>?) throws {
+        present += CompiledC.all(places) as [any Engine]
+        present += SCodeEngine.all(places) as [any Engine]
+        present.append(ImportedEngine(places: places))
+        add("ubpf") { try UBPF(places) }
+        add("wasmtime") { try Wasmtime(places, withFuel: false) }
+        add("wasmtime-fuel") { try Wasmtime(places, withFuel: true) }
+        add("luajit") { try LuaJIT(places) }
+        guard let wanted else { return }
+        let names = present.map(\.name) + absent.map(\.name)
+        if let unknown = wanted.first(where: { !names.contains($0) }) {
+            throw EngineFailure("there is no column '\(unknown)'; there are \(names.joined(separator: ", "))")
         }
-        add(isWanted, ["luajit"]) { _ in try LuaJIT(places) }
+        present.removeAll { !wanted.contains($0.name) && $0.name != CompiledC.reference }
+        absent.removeAll { !wanted.contains($0.name) }
     }
 
-    private mutating func add(
-        _ isWanted: (String) -> Bool, _ names: [String], _ make: (String) throws -> any Engine
-    ) {
-        for name in names where isWanted(name) {
-            do { present.append(try make(name)) } catch { absent.append((name, "\(error)")) }
-        }
+    private mutating func add(_ name: String, _ make: () throws -> any Engine) {
+        do { present.append(try make()) } catch { absent.append((name, "\(error)")) }
     }
 }

@@ -55,7 +55,7 @@ struct Kernel: Sendable {
 
     /// Puts the memory into the state before the first call.
     func reset(_ memory: UnsafeMutableRawPointer) {
-        image.withUnsafeBytes { memory.copyMemory(from: $0.baseAddress!, byteCount: size) }
+        UnsafeMutableRawBufferPointer(start: memory, count: size).copyBytes(from: image)
     }
 }
 

@@ -82,7 +82,7 @@ struct KernelsCommand: ParsableCommand {
 
     private func measure() throws -> Results {
         let places = Places(sources: URL(filePath: sources), built: URL(filePath: built))
-        let engines = Engines(
+        let engines = try Engines(
             places, wanted: only.map { Set($0.split(separator: ",").map(String.init)) })
         let effort = quick ? Effort.quick : .full
         var results = Results(

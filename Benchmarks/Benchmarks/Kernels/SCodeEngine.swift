@@ -137,10 +137,16 @@ final class InstalledKernel: LoadedKernel {
         for _ in 0..<count {
             let departure = fragment.enter(budget: budget)
             guard departure.way == .accepted else {
-                throw EngineFailure("\(name): \(fragment.takeAbort().map { "\($0.exit)" } ?? "refused")")
+                throw EngineFailure("\(name) \(outcome(departure.way))")
             }
             value = departure.value
         }
         return value
+    }
+
+    /// How it left when it should have accepted.
+    private func outcome(_ way: Departure.Way) -> String {
+        guard case .abort(let abort)? = fragment.takeAbort()?.exit else { return "was \(way)" }
+        return "is aborted in line \(abort.line): \(abort.reason)"
     }
 }

@@ -19,7 +19,11 @@ uint64_t peer_time(void);
 // Bytes of the process that are in memory.
 uint64_t peer_resident(void);
 
-// Gives memory that malloc keeps for later back to the system.
+// Makes malloc keep what is freed, as it does in a process that has run for a while: else whoever allocates much for a
+// short time is charged for getting the same pages from the system again and again.
+void peer_keep_memory(void);
+
+// Gives memory that malloc keeps back to the system.
 void peer_trim(void);
 
 // A symbol of a shared object; NULL when either is missing. The object stays.
