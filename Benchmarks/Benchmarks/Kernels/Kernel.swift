@@ -15,7 +15,7 @@ struct Kernel: Sendable {
     let kind: Kind
     /// Bytes of memory that it may touch.
     let size: Int
-    let length: UInt64
+    private(set) var length: UInt64
     /// What the first call returns: worked out apart from all of them.
     let answer: UInt64
     /// Its memory before the first call: `size` bytes.
@@ -52,6 +52,13 @@ struct Kernel: Sendable {
     static let long = Kernel(
         "long", .compiled, size: 4096, length: 4096, answer: 0x41cd_9c20_6863_1f4c
     ) { $0.fillRandomly() }
+
+    /// The same with less to do; its answer is another one.
+    func shortened(to length: UInt64) -> Kernel {
+        var kernel = self
+        kernel.length = min(length, self.length)
+        return kernel
+    }
 
     /// Puts the memory into the state before the first call.
     func reset(_ memory: UnsafeMutableRawPointer) {

@@ -39,7 +39,8 @@ struct Timing: Codable {
 struct Measurement {
     let kernel: Kernel
     let effort: Effort
-    private let contestants: [(name: String, loaded: any LoadedKernel)]
+    private typealias Contestant = (name: String, loaded: any LoadedKernel)
+    private let contestants: [Contestant]
 
     /// Loads the kernel everywhere, and sees that all do the same.
     /// - Parameter engines: the first one is the reference.
@@ -47,38 +48,50 @@ struct Measurement {
     init(_ kernel: Kernel, _ engines: [any Engine], _ effort: Effort) throws {
         self.kernel = kernel
         self.effort = effort
-        contestants = try engines.map { engine in
+        contestants = try Measurement.load(kernel, engines)
+        for (name, loaded) in contestants {
+            kernel.reset(loaded.memory)
+            let result = try loaded.call(1)
+            if result != kernel.answer {
+                throw EngineFailure("\(name): \(kernel.name) gives \(result), not \(kernel.answer)")
+            }
+        }
+        try Measurement.checkAgreement(kernel, contestants, calls: [1, 2, 99, 150])
+        for length: UInt64 in [0, 1, 2, 3, 34, 37, 61] {
+            let shorter = kernel.shortened(to: length)
+            try Measurement.checkAgreement(shorter, Measurement.load(shorter, engines), calls: [1, 3])
+        }
+    }
+
+    private static func load(_ kernel: Kernel, _ engines: [any Engine]) throws -> [Contestant] {
+        try engines.map { engine in
             do { return (engine.name, try engine.load(kernel)) } catch {
                 throw EngineFailure("\(engine.name) does not run \(kernel.name): \(error)")
             }
         }
-        try checkAgreement()
     }
 
-    /// One call from the beginning gives the answer, and many more, while kernels change what they find, the same
-    /// results and the same memory everywhere.
-    private func checkAgreement() throws {
-        for calls: UInt64 in [1, 2, 99, 150] {
+    /// After so many calls, during which kernels change what they find, results and memory are the same everywhere.
+    private static func checkAgreement(
+        _ kernel: Kernel, _ contestants: [Contestant], calls: [UInt64]
+    ) throws {
+        for count in calls {
             var expected: (result: UInt64, memory: [UInt8])?
             for (name, loaded) in contestants {
                 kernel.reset(loaded.memory)
-                let result = try loaded.call(calls)
+                let result = try loaded.call(count)
                 let memory = [UInt8](UnsafeRawBufferPointer(start: loaded.memory, count: kernel.size))
-                if calls == 1, result != kernel.answer {
-                    throw EngineFailure("\(name): \(kernel.name) gives \(result), not \(kernel.answer)")
-                }
                 guard let known = expected else {
                     expected = (result, memory)
                     continue
                 }
+                let call = "\(name): call \(count) of \(kernel.name) of \(kernel.length)"
                 guard result == known.result else {
-                    throw EngineFailure(
-                        "\(name): call \(calls) of \(kernel.name) gives \(result), not \(known.result)")
+                    throw EngineFailure("\(call) gives \(result), not \(known.result)")
                 }
                 guard memory == known.memory else {
                     let place = zip(memory, known.memory).enumerated().first { $1.0 != $1.1 }?.offset ?? 0
-                    throw EngineFailure(
-                        "\(name): call \(calls) of \(kernel.name) leaves other memory at byte \(place)")
+                    throw EngineFailure("\(call) leaves other memory at byte \(place)")
                 }
             }
         }
