@@ -54,11 +54,15 @@ struct KernelsCommand: ParsableCommand {
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
     func validate() throws {
-        if let unknown = wantedKernels.first(where: { name in !Kernel.all.contains { $0.name == name } }) {
-            let names = Kernel.all.filter { $0.kind != .compiled }.map(\.name)
+        let names = Kernel.all.filter { $0.kind != .compiled }.map(\.name)
+        if let unknown = wantedKernels.first(where: { !names.contains($0) }) {
             throw ValidationError(
                 "There is no kernel '\(unknown)'; there are \(names.joined(separator: ", ")).")
         }
+        guard (1...10_000_000).contains(fragments) else {
+            throw ValidationError("The number of fragments is 1 to 10,000,000.")
+        }
+        if let update { try Document.check(update) }
     }
 
     func run() throws {
