@@ -6,7 +6,7 @@ import Foundation
 @main
 struct KernelsCommand: ParsableCommand {
     enum Section: String, CaseIterable, ExpressibleByArgument {
-        case kernels, calls, compile, footprint
+        case kernels, optimisations, calls, compile, footprint
     }
 
     static let configuration = CommandConfiguration(
@@ -101,6 +101,14 @@ struct KernelsCommand: ParsableCommand {
                 report("measuring \(kernel.name)")
                 let timings = try Measurement(kernel, engines.present, effort).run()
                 results.kernels.append(.init(kernel: kernel.name, timings: timings))
+            }
+        }
+        if isWanted(.optimisations), engines.present.contains(where: { $0.name == "scode" }) {
+            let all = SCodeEngine(name: "all", policy: .physical, places: places)
+            for kernel in Kernel.all where kernel.kind == .timed && isWanted(kernel) {
+                report("measuring \(kernel.name) with fewer optimisations")
+                let timings = try Measurement(kernel, [all] + SCodeEngine.withLess(places), effort).run()
+                results.optimisations.append(.init(kernel: kernel.name, timings: timings))
             }
         }
         if isWanted(.calls) {

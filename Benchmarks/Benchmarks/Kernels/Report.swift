@@ -23,7 +23,7 @@ struct Report {
     }
 
     private var sections: [Section] {
-        [kernels, engines, compileTimes, steps, sizes, footprint, bars].compactMap { $0 }
+        [kernels, engines, optimisations, compileTimes, steps, sizes, footprint, bars].compactMap { $0 }
     }
 
     private var names: [String] { results.engines.map(\.name) }
@@ -49,10 +49,25 @@ struct Report {
     }
 
     private var engines: Section? {
+        guard !results.kernels.isEmpty || !results.empty.isEmpty || !results.compileTimes.isEmpty else {
+            return nil
+        }
         var table = Table(["column", "what it is, and what it checks"], holdsWords: true)
         table.rows = results.engines.map { [$0.name, $0.note] }
         table.rows += results.absent.map { [$0.name, "skipped: \($0.reason)"] }
         return Section(title: "Columns", table: table)
+    }
+
+    private var optimisations: Section? {
+        guard let columns = results.optimisations.first?.timings.map(\.engine) else { return nil }
+        var table = Table(["kernel"] + columns)
+        for kernel in results.optimisations {
+            table.rows.append([kernel.kernel] + columns.map { short(kernel.timing($0)?.ratio) })
+        }
+        table.rows.append(
+            ["geometric mean"] + columns.map { short(results.optimisations.geometricMean($0)) })
+        return Section(
+            title: "What the compiler's passes buy: time as a multiple of the time with all", table: table)
     }
 
     private var compileTimes: Section? {

@@ -15,6 +15,8 @@ struct Results: Codable {
     struct KernelTimings: Codable {
         var kernel: String
         var timings: [Timing]
+
+        func timing(_ engine: String) -> Timing? { timings.first { $0.engine == engine } }
     }
 
     var date: String
@@ -24,6 +26,8 @@ struct Results: Codable {
     var absent: [Absence]
     /// The kernels whose ratios are averaged.
     var kernels: [KernelTimings] = []
+    /// Ours again, with fewer passes of the compiler; the reference has all.
+    var optimisations: [KernelTimings] = []
     /// What a call costs.
     var empty: [Timing] = []
     /// Nanoseconds of each further level of a chain of schedulers.
@@ -34,15 +38,14 @@ struct Results: Codable {
     var bars: [Bar] = []
 
     func timing(_ kernel: String, _ engine: String) -> Timing? {
-        kernels.first { $0.kernel == kernel }?.timings.first { $0.engine == engine }
+        kernels.first { $0.kernel == kernel }?.timing(engine)
     }
 
     func emptyCall(_ engine: String) -> Double? { empty.first { $0.engine == engine }?.nanoseconds }
 
     /// Of the ratios of all kernels.
     func geometricMean(_ engine: String) -> Double? {
-        let ratios = kernels.compactMap { timing($0.kernel, engine)?.ratio }
-        return ratios.isEmpty ? nil : ratios.geometricMean
+        kernels.geometricMean(engine)
     }
 
     func compileTime(_ program: Kernel, _ engine: String) -> CompileTime? {
@@ -53,6 +56,14 @@ struct Results: Codable {
     func codeSize(_ name: String, _ engine: String) -> Int? {
         timing(name, engine)?.codeSize
             ?? compileTimes.first { $0.program == name && $0.engine == engine }?.codeSize
+    }
+}
+
+extension [Results.KernelTimings] {
+    /// Of the ratios of a system that ran all; nil when it did not.
+    func geometricMean(_ engine: String) -> Double? {
+        let ratios = compactMap { $0.timing(engine)?.ratio }
+        return isEmpty || ratios.count < count ? nil : ratios.geometricMean
     }
 }
 

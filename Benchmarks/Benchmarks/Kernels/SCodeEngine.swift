@@ -7,6 +7,7 @@ struct SCodeEngine: CompilingEngine {
     /// Of the regions: the text says `physical`, and this takes its place.
     let policy: MemoryPolicy
     let places: Places
+    var optimisations = Optimisations.all
     var isMemorySafe: Bool { true }
     var isBounded: Bool { true }
     var note: String {
@@ -23,9 +24,21 @@ struct SCodeEngine: CompilingEngine {
         }
     }
 
+    /// One without any optimisation, and for each one without that.
+    static func withLess(_ places: Places) -> [SCodeEngine] {
+        func engine(_ name: String, _ optimisations: Optimisations) -> SCodeEngine {
+            SCodeEngine(name: name, policy: .physical, places: places, optimisations: optimisations)
+        }
+        return [engine("none", [])]
+            + Optimisations.passes.map {
+                engine("without \($0.name)", Optimisations.all.subtracting($0.pass))
+            }
+    }
+
     func compiler(of kernel: Kernel) throws -> Compiler {
         let memory = try FragmentMemory(kernel, policy: policy)
         let (bytes, acceptor) = try module(kernel)
+        let cache = optimisations == .all ? nil : CodeCache(optimising: optimisations)
         return {
             let program = try Program(decoding: bytes)
             guard let code = try Module(program: program, acceptor: acceptor).fragment() else {
@@ -122,8 +135,12 @@ final class InstalledKernel: LoadedKernel {
     private let place: FragmentMemory
     private let name: String
 
-    init(_ kernel: Kernel, _ code: VerifiedFragment, _ place: FragmentMemory, lengthParameter: Int?) throws {
-        fragment = try Fragment(code, regions: code.regions.map(place.binding), space: place.space)
+    init(
+        _ kernel: Kernel, _ code: VerifiedFragment, _ place: FragmentMemory, lengthParameter: Int?,
+        sharing cache: CodeCache? = nil
+    ) throws {
+        fragment = try Fragment(
+            code, regions: code.regions.map(place.binding), space: place.space, sharing: cache)
         if let lengthParameter, !fragment.setArgument(ofParameter: lengthParameter, kernel.length) {
             throw EngineFailure("\(kernel.name) takes no length")
         }
@@ -148,5 +165,19 @@ final class InstalledKernel: LoadedKernel {
     private func outcome(_ way: Departure.Way) -> String {
         guard case .abort(let abort)? = fragment.takeAbort()?.exit else { return "was \(way)" }
         return "is aborted in line \(abort.line): \(abort.reason)"
+    }
+}
+
+extension Optimisations {
+    private static let names: [(name: String, pass: Optimisations)] = [
+        ("strength reduction", .strengthReduction)
+    ]
+
+    /// Each pass by itself; one that has no name yet by the number of its bit.
+    static var passes: [(name: String, pass: Optimisations)] {
+        (0..<RawValue.bitWidth).map { Optimisations(rawValue: 1 << RawValue($0)) }.filter(all.contains).map {
+            pass in
+            (names.first { $0.pass == pass }?.name ?? "pass \(pass.rawValue.trailingZeroBitCount)", pass)
+        }
     }
 }
