@@ -87,13 +87,15 @@ extension Bar {
 
     private static func footprintBars(_ results: Results) -> [Bar] {
         guard let footprint = results.footprint else { return [] }
-        // Times are of all that were wanted, at the rate of those that there was room for.
-        let scale = Double(footprint.wanted) / Double(max(footprint.installed, 1))
+        // At the rate of those that there was room for.
+        let installing =
+            footprint.verifySeconds
+            + footprint.installSeconds * Double(footprint.wanted) / Double(max(footprint.installed, 1))
         return [
             atMost(
                 "a fragment of \(footprint.instructions) instructions", footprint.bytesEach, 1023, "bytes"),
             atLeast("fragments at once", Double(footprint.installed), 100_000, ""),
-            atMost("installing them", footprint.installSeconds * scale, 2, "s"),
+            atMost("installing them, from bytes", installing, 2, "s"),
             atMost("what is left of each when they are removed", footprint.bytesEachAfterRemoval, 8, "bytes"),
         ]
     }

@@ -10,7 +10,8 @@ struct Footprint: Codable {
     var instructions: Int
     /// Why there are not as many as wanted.
     var failure: String?
-    /// From the bytes of a module each, decoded and verified, too.
+    /// From the bytes of a module each: decoding and verifying, then compiling and installing.
+    var verifySeconds: Double
     var installSeconds: Double
     /// A call of each.
     var runSeconds: Double
@@ -25,23 +26,26 @@ struct Footprint: Codable {
         let acceptor = Acceptor.plain
         let instructions = try Program(decoding: modules[0]).fragments[0].instructions.count
         let before = resident()
+        var verified: [VerifiedFragment] = []
         var fragments: [Fragment] = []
+        verified.reserveCapacity(count)
         fragments.reserveCapacity(count)
-        var failure: String?
-        let installing = try seconds {
+        let verifying = try seconds {
             for bytes in modules {
-                do {
-                    let program = try Program(decoding: bytes)
-                    guard let code = try Module(program: program, acceptor: acceptor).fragment() else {
-                        break
-                    }
-                    fragments.append(try Fragment(code))
-                } catch let refusal as InstallFailure {
-                    failure = "\(refusal)"
+                let module = try Module(program: Program(decoding: bytes), acceptor: acceptor)
+                verified.append(module.program.fragments[0])
+            }
+        }
+        var failure: String?
+        let installing = seconds {
+            for code in verified {
+                do throws(InstallFailure) { fragments.append(try Fragment(code)) } catch {
+                    failure = "\(error)"
                     break
                 }
             }
         }
+        verified = []
         let installed = fragments.count
         let with = resident()
         let running = try seconds {
@@ -59,7 +63,7 @@ struct Footprint: Codable {
         }
         return Footprint(
             wanted: count, installed: installed, instructions: instructions, failure: failure,
-            installSeconds: installing, runSeconds: running, bytesEach: each(with),
+            verifySeconds: verifying, installSeconds: installing, runSeconds: running, bytesEach: each(with),
             bytesEachAfterRemoval: each(after))
     }
 

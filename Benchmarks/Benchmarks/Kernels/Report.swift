@@ -111,7 +111,8 @@ struct Report {
             ["\(footprint.wanted) fragments of \(footprint.instructions) instructions", ""], holdsWords: true)
         table.rows = [
             ["installed", footprint.failure.map { "\(footprint.installed), then \($0)" } ?? "all"],
-            ["decoding, verifying, installing, s", short(footprint.installSeconds)],
+            ["decoding and verifying, s", short(footprint.verifySeconds)],
+            ["compiling and installing, s", short(footprint.installSeconds)],
             ["a call of each, s", short(footprint.runSeconds, digits: 3)],
             ["memory of each, bytes", short(footprint.bytesEach)],
             ["the same when all are removed", short(footprint.bytesEachAfterRemoval)],
