@@ -16,15 +16,6 @@ public enum CompileFailure: Error, Sendable, Hashable {
     case internalError(String)
 }
 
-/// Passes of the compiler that make code better and change nothing that it does.
-public struct Optimisations: OptionSet, Sendable, Hashable {
-    public let rawValue: UInt8
-    public init(rawValue: UInt8) { self.rawValue = rawValue }
-
-    public static let strengthReduction = Optimisations(rawValue: 1)
-    public static let all: Optimisations = [.strengthReduction]
-}
-
 /// A fragment compiled to machine code, in executable memory. Freed with the last reference.
 public final class NativeCode: Sendable {
     public let fragment: VerifiedFragment
@@ -43,10 +34,10 @@ public final class NativeCode: Sendable {
     ) throws(CompileFailure) -> NativeCode {
         var vcode = Lowering.lower(fragment, observing: observation)
         try check(vcode)
-        if optimisations.contains(.strengthReduction) { StrengthReduction.run(&vcode) }
+        Optimiser.run(&vcode, optimisations, observing: observation)
         try check(vcode)
         if !processor.countsBits, vcode.countsBits { throw .unsupportedProcessor }
-        let allocation = LinearScan.run(fragment, observing: observation)
+        let allocation = LinearScan.run(vcode, observing: observation)
         let machine = try Emitter(vcode, allocation, observing: observation).run()
         let memory = try CodeMemory(machine.bytes)
         return NativeCode(fragment, observation, memory, machine, allocation)

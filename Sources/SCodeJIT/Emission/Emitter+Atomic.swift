@@ -2,8 +2,7 @@ import CSCodeRuntime
 import SCodeIR
 import X86Assembler
 
-/// Operations that read, change and write memory at once. rax holds the host address, which is as aligned as the
-/// simulated one.
+/// Operations that read, change and write memory at once. The host address is as aligned as the simulated one.
 extension Emitter {
     /// The simulated address is in rax; it is what an abort reports.
     mutating func emitAlignmentGuard(_ instruction: VInstruction) {
@@ -11,10 +10,6 @@ extension Emitter {
         assembler.mov(.w32, .rcx, .rax)
         assembler.alu(.and, .w32, .rcx, immediate: Int32(instruction.size) - 1)
         assembler.jcc(.ne, abort)
-    }
-
-    private func place(_ instruction: VInstruction, _ base: GPR) -> Memory {
-        Memory(base, Int32(truncatingIfNeeded: instruction.immediate))
     }
 
     private static func alu(_ operation: VOperation) -> ALU {
@@ -27,18 +22,19 @@ extension Emitter {
     }
 
     mutating func emitAtomic(_ instruction: VInstruction) {
+        let memory = place(of: instruction)
         let operand = fetch(instruction.a, .rcx)
-        assembler.locked(
-            Self.alu(instruction.operation), instruction.width, place(instruction, .rax), operand)
+        assembler.locked(Self.alu(instruction.operation), instruction.width, memory, operand)
     }
 
     /// The operand's register gets what was in memory.
     mutating func emitExchange(_ instruction: VInstruction) {
+        let memory = place(of: instruction)
         copy(instruction.a, to: .rcx)
         if instruction.operation == .exchange {
-            assembler.xchg(instruction.width, place(instruction, .rax), .rcx)
+            assembler.xchg(instruction.width, memory, .rcx)
         } else {
-            assembler.lockedXadd(instruction.width, place(instruction, .rax), .rcx)
+            assembler.lockedXadd(instruction.width, memory, .rcx)
         }
         keep(instruction.dst, from: GPR.rcx)
     }
@@ -47,7 +43,8 @@ extension Emitter {
     mutating func emitFetch(_ instruction: VInstruction) {
         let width = instruction.width
         let operation = Self.alu(instruction.operation)
-        assembler.lea(.w64, .rdx, place(instruction, .rax))
+        let memory = place(of: instruction)
+        assembler.lea(.w64, .rdx, memory)
         assembler.load(width == .w64 ? .w64 : .w32, .rax, Memory(.rdx))
         let again = assembler.boundLabel()
         assembler.mov(width, .rcx, .rax)
@@ -62,7 +59,8 @@ extension Emitter {
     }
 
     mutating func emitCompareExchange(_ instruction: VInstruction) {
-        assembler.lea(.w64, .rdx, place(instruction, .rax))
+        let memory = place(of: instruction)
+        assembler.lea(.w64, .rdx, memory)
         // Cut to the width here: when the processor stores, it leaves rax as it was.
         copy(instruction.a, to: .rax, instruction.width)
         let new = fetch(instruction.b, .rcx)

@@ -27,6 +27,21 @@ extension Emitter {
             case .nowhere, .slot: break
             }
         }
+        if !isSave { emitConstants(neededAfter: 2 * Int(instruction.source) + 1) }
+    }
+
+    /// Reads the constants of the instance that are kept in machine registers and used later.
+    mutating func emitConstants(
+        neededAfter position: Int, instance: GPR = Self.instance,
+        where isWanted: (GPR) -> Bool = { _ in true }
+    ) {
+        for constant in InstanceConstant.all where allocation.constantEnds[Int(constant.index)] > position {
+            guard case .machine(let machine) = allocation.location(constant), isWanted(machine) else {
+                continue
+            }
+            assembler.load(.w64, machine, Memory(instance, Self.offset(of: constant)))
+            if instance == Self.instance { usesInstance = true }
+        }
     }
 
     /// Calls the fragment behind a slot of the jump table. The slot is read now: late binding.

@@ -120,27 +120,38 @@ extension Emitter {
 
     // MARK: Entry
 
-    /// Fetches the argument words, rdx[0…], that anybody reads.
-    mutating func emitArguments() {
+    /// Makes the frame; fetches the argument words, rdx[0…], that anybody reads, and the constants of the instance that
+    /// are kept in machine registers.
+    /// - Parameter instance: where the address of the instance is: its own register, or rsi on the way in from outside.
+    mutating func emitPrologue(instance: GPR) {
         if frameSize != 0 { assembler.alu(.sub, .w64, .rsp, immediate: frameSize) }
-        let live = allocation.liveness.before(0)
-        for (index, register) in vcode.fragment.argumentRegisters.enumerated() where live.contains(register) {
-            if register.bank == .float {
-                let target = resultVector(register)
-                assembler.load(.double, target, Memory(.rdx, Int32(index) * 8))
-                keep(register, from: target)
-                continue
+        // What overwrites the instance comes last.
+        for isLast in [false, true] {
+            let live = allocation.liveness.before(0)
+            for (index, register) in vcode.fragment.argumentRegisters.enumerated()
+            where live.contains(register) && isInMachine(register, instance) == isLast {
+                emitArgument(register, Memory(.rdx, Int32(index) * 8))
             }
+            emitConstants(neededAfter: -1, instance: instance) { ($0 == instance) == isLast }
+        }
+    }
+
+    private mutating func emitArgument(_ register: Register, _ word: Memory) {
+        if register.bank == .float {
+            let target = resultVector(register)
+            assembler.load(.double, target, word)
+            keep(register, from: target)
+        } else {
             let target = resultRegister(register)
-            assembler.load(.w64, target, Memory(.rdx, Int32(index) * 8))
+            assembler.load(.w64, target, word)
             keep(register, from: target)
         }
     }
 
     /// scode_result outer(scode_context *, scode_instance *, const uint64_t *arguments): saves what C wants
     /// saved, sets the pinned registers, calls the inner entry. A fragment that needs none of this is its own
-    /// outer entry.
-    mutating func emitOuterEntry(_ inner: Int, _ entry: CodeLabel) -> Int {
+    /// outer entry, or has another prologue there.
+    mutating func emitOuterEntry(_ inner: Int, _ entry: CodeLabel, _ body: CodeLabel) -> Int {
         var saved: [GPR] = []
         if makesCalls {
             saved = [.rbx, .rbp, .r12, .r13, .r14, .r15]
@@ -148,13 +159,21 @@ extension Emitter {
             for register in [GPR.rbx, .rbp, .r12] where allocation.uses(register) {
                 saved.append(register)
             }
-            if usesInstance { saved.append(Self.instance) }
+            // The prologue alone can have it where C has put it.
+            let isLeaf = saved.isEmpty && !usesBudget && !usesContext
+            if usesInstance || (readsConstants && !isLeaf) { saved.append(Self.instance) }
             if usesBudget { saved.append(Self.budget) }
             if usesContext || usesBudget { saved.append(Self.context) }
         }
-        if saved.isEmpty { return inner }
+        if saved.isEmpty, !readsConstants { return inner }
 
+        assembler.align(to: 16)
         let outer = assembler.position
+        if saved.isEmpty {
+            emitPrologue(instance: .rsi)
+            assembler.jmp(body)
+            return outer
+        }
         let padding: Int32 = saved.count % 2 == 0 ? 8 : 0  // with the return address: aligned to 16
         for register in saved { assembler.push(register) }
         if padding != 0 { assembler.alu(.sub, .w64, .rsp, immediate: padding) }

@@ -51,17 +51,9 @@ extension Emitter {
         assembler.alu(.add, .w64, .rax, index)
     }
 
-    mutating func emitProvedAddress(_ instruction: VInstruction) {
-        assembler.load(.w64, .rax, regionField(instruction.target, SCODE_OFFSET_REGION_HOST))
-    }
-
-    /// rax: simulated address -> host address, when nothing is left to check.
-    mutating func emitInsideAddress(_ instruction: VInstruction) {
-        assembler.alu(.add, .w64, .rax, regionField(instruction.target, SCODE_OFFSET_REGION_DELTA))
-    }
-
-    /// rax: simulated address -> host address. One compare is the whole check: an offset that is too large,
-    /// or that wrapped, is not below the number of offsets that an access of this size may have.
+    /// rax: simulated address -> offset from the host address of the region. One compare is the whole check: an
+    /// offset that is too large, or that wrapped, is not below the number of offsets that an access of this size may
+    /// have.
     mutating func emitRegionGuard(_ instruction: VInstruction) {
         let region = instruction.target
         let (slow, back) = slowPath(instruction)
@@ -69,8 +61,78 @@ extension Emitter {
         let count = SCODE_OFFSET_REGION_OFFSET_COUNT + instruction.size.trailingZeroBitCount * 8
         assembler.alu(.cmp, .w64, .rax, regionField(region, count))
         assembler.jcc(.ae, slow)
-        assembler.alu(.add, .w64, .rax, regionField(region, SCODE_OFFSET_REGION_HOST))
         assembler.bind(back)
+    }
+
+    /// The bytes of an access. Uses rax, unless the access needs nothing that is there.
+    mutating func place(of instruction: VInstruction) -> Memory {
+        let displacement = Int32(truncatingIfNeeded: instruction.immediate)
+        switch instruction.place {
+        case .address: return Memory(.rax, displacement)
+        case .anchored: return anchoredPlace(of: instruction)
+        case .host: return Memory(constant(.host(instruction.target)) ?? .rax, displacement)
+        case .hostIndexed:
+            let scale = Scale(rawValue: instruction.scale) ?? .x1
+            let base = constant(.host(instruction.target)) ?? .rax
+            let index = fetch(instruction.index, base == .rax ? .rdx : .rax)
+            return Memory(base, index: index, scale, displacement)
+        case .offset, .simulatedAddress: return addressPlace(instruction.constant, displacement)
+        case .simulated:
+            if case .machine(let delta) = allocation.location(.delta(instruction.target)) {
+                return Memory(delta, index: fetch(instruction.index, .rax), .x1, displacement)
+            }
+            copy(instruction.index, to: .rax)
+            return addressPlace(instruction.constant, displacement)
+        }
+    }
+
+    /// The machine register that a constant is kept in; if in none, rax is loaded with it, and nil returned.
+    private mutating func constant(_ constant: InstanceConstant) -> GPR? {
+        if case .machine(let machine) = allocation.location(constant) { return machine }
+        assembler.load(.w64, .rax, constantField(constant))
+        return nil
+    }
+
+    /// rax and a constant.
+    private mutating func addressPlace(_ constant: InstanceConstant?, _ displacement: Int32) -> Memory {
+        guard let constant else { return Memory(.rax, displacement) }
+        if case .machine(let base) = allocation.location(constant) {
+            return Memory(base, index: .rax, .x1, displacement)
+        }
+        assembler.alu(.add, .w64, .rax, constantField(constant))
+        return Memory(.rax, displacement)
+    }
+
+    private mutating func anchoredPlace(of instruction: VInstruction) -> Memory {
+        let displacement = Int32(truncatingIfNeeded: instruction.immediate)
+        if case .machine(let anchor) = allocation.location(anchor: instruction.anchor) {
+            return Memory(anchor, index: fetch(instruction.index, .rax), .x1, displacement)
+        }
+        copy(instruction.b, to: .rax)
+        let index = fetch(instruction.index, .rdx)
+        assembler.alu(.add, .w64, .rax, index)
+        return addressPlace(.delta(instruction.target), displacement)
+    }
+
+    /// Nothing when there was no register for it.
+    mutating func emitAnchor(_ instruction: VInstruction) {
+        guard case .machine(let anchor) = allocation.location(anchor: instruction.anchor) else { return }
+        copy(instruction.a, to: anchor)
+        if case .machine(let delta) = allocation.location(.delta(instruction.target)) {
+            assembler.alu(.add, .w64, anchor, delta)
+        } else {
+            assembler.alu(.add, .w64, anchor, constantField(.delta(instruction.target)))
+        }
+    }
+
+    mutating func constantField(_ constant: InstanceConstant) -> Memory {
+        instanceField(Int(Self.offset(of: constant)))
+    }
+
+    static func offset(of constant: InstanceConstant) -> Int32 {
+        guard let region = constant.region else { return Int32(SCODE_OFFSET_SPACE) }
+        let field = region.isDelta ? SCODE_OFFSET_REGION_DELTA : SCODE_OFFSET_REGION_HOST
+        return Int32(SCODE_OFFSET_REGIONS + region.index * SCODE_REGION_STRIDE + field)
     }
 
     /// rax: virtual address -> host address, when the software TLB has it. The tag is compared with the page
@@ -84,7 +146,11 @@ extension Emitter {
         assembler.shift(.shr, .w32, .rdx, by: 12 - entryShift)
         assembler.alu(.and, .w64, .rcx, immediate: -4096)
         assembler.alu(.and, .w32, .rdx, immediate: mask)
-        assembler.alu(.add, .w64, .rdx, instanceField(SCODE_OFFSET_SPACE))
+        if case .machine(let space) = allocation.location(.space) {
+            assembler.alu(.add, .w64, .rdx, space)
+        } else {
+            assembler.alu(.add, .w64, .rdx, constantField(.space))
+        }
         let tag = instruction.flag ? SCODE_OFFSET_TLB_WRITE_TAG : SCODE_OFFSET_TLB_READ_TAG
         assembler.alu(.cmp, .w64, .rcx, Memory(.rdx, Int32(SCODE_OFFSET_TLB + tag)))
         assembler.jcc(.ne, slow)
@@ -102,7 +168,7 @@ extension Emitter {
     }
 
     mutating func emitLoad(_ instruction: VInstruction) {
-        let source = Memory(.rax, Int32(truncatingIfNeeded: instruction.immediate))
+        let source = place(of: instruction)
         if instruction.dst.bank == .float {
             let target = resultVector(instruction.dst)
             assembler.load(instruction.precision, target, source)
@@ -120,7 +186,7 @@ extension Emitter {
     }
 
     mutating func emitStore(_ instruction: VInstruction) {
-        let target = Memory(.rax, Int32(truncatingIfNeeded: instruction.immediate))
+        let target = place(of: instruction)
         if case .vector(let vector) = allocation.location(instruction.a) {
             assembler.store(instruction.precision, target, vector)
             return
@@ -148,8 +214,25 @@ extension Emitter {
         let helper = slowAccess ?? assembler.newLabel()
         slowAccess = helper
         assembler.call(helper)
-        assembler.jcc(.ne, back)
+        if instruction.operation == .guardRegion {
+            // Wherever the bytes are: the access adds the region's host address.
+            let fault = assembler.newLabel()
+            assembler.jccShort(.e, fault)
+            emitSubtractHost(of: instruction.target)
+            assembler.jmp(back)
+            assembler.bind(fault)
+        } else {
+            assembler.jcc(.ne, back)
+        }
         emitSiteCall(.memoryFault, instruction.source)
+    }
+
+    private mutating func emitSubtractHost(of region: UInt32) {
+        if case .machine(let host) = allocation.location(.host(region)) {
+            assembler.alu(.sub, .w64, .rax, host)
+        } else {
+            assembler.alu(.sub, .w64, .rax, constantField(.host(region)))
+        }
     }
 
     /// Shared by all slow accesses: rax address, rcx access, rdx value -> rax host address, ZF set when there

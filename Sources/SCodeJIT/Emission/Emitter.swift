@@ -58,7 +58,10 @@ struct Emitter: ~Copyable {
     var usesContext = false
     var usesInstance = false
     var usesBudget = false
+    let loops: LoopAlignment
     let makesCalls: Bool
+    /// Whether the prologue reads constants of the instance.
+    let readsConstants: Bool
     /// The slot of the return address of level 1.
     let firstReturnSlot: Int
 
@@ -103,7 +106,9 @@ struct Emitter: ~Copyable {
             default: break
             }
         }
+        loops = LoopAlignment(vcode)
         makesCalls = calls
+        readsConstants = allocation.constantEnds.contains { $0 >= 0 }
         firstReturnSlot = allocation.slotCount + (calls ? 1 : 0)
         let slots = firstReturnSlot + levels
         // With the return address of the fragment itself, the frame is a multiple of 16 bytes.
@@ -116,7 +121,10 @@ struct Emitter: ~Copyable {
         for _ in 0..<vcode.labelCount { labels.append(assembler.newLabel()) }
         let inner = assembler.position
         let entry = assembler.boundLabel()
-        emitArguments()
+        emitPrologue(instance: Self.instance)
+        // From here on, whether anything but the prologue uses it.
+        usesInstance = false
+        let body = assembler.boundLabel()
         var index = 0
         while index < vcode.instructions.count {
             index += emitOne(at: index)
@@ -125,8 +133,7 @@ struct Emitter: ~Copyable {
         emitColdPaths()
         emitStubs()
         emitTables()
-        assembler.align(to: 16)
-        let outer = emitOuterEntry(inner, entry)
+        let outer = emitOuterEntry(inner, entry, body)
         if assembler.overflowed { throw .codeTooLarge }
         do { try assembler.finish() } catch { throw .internalError("\(error)") }
         let bytes = [UInt8](assembler.bytes)
@@ -157,8 +164,7 @@ struct Emitter: ~Copyable {
         case .constant: emitConstant(instruction)
         case .regionBase: emitRegionBase(instruction)
         case .address: emitAddress(instruction)
-        case .provedAddress: emitProvedAddress(instruction)
-        case .insideAddress: emitInsideAddress(instruction)
+        case .anchor: emitAnchor(instruction)
         case .guardAligned: emitAlignmentGuard(instruction)
         case .guardRegion: emitRegionGuard(instruction)
         case .guardPage: emitPageGuard(instruction)
@@ -184,7 +190,11 @@ struct Emitter: ~Copyable {
         case .call: emitCall(instruction)
         case .return: assembler.jmp(returnSlot(ofProcedure: instruction.target))
         case .trap: assembler.ud2()
-        case .label: assembler.bind(labels[Int(instruction.target)])
+        case .label:
+            if loops.isSplit(instruction.target, at: assembler.position) {
+                assembler.align(to: LoopAlignment.line)
+            }
+            assembler.bind(labels[Int(instruction.target)])
         case .accept: emitAccept(instruction)
         case .refuse: emitRefuse(instruction)
         case .abort:

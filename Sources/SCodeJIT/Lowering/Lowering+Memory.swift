@@ -5,50 +5,85 @@ extension Lowering {
     /// A load, store or atomic operation, behind the guards that it needs. Alignment is looked at first.
     mutating func access(_ operation: VOperation, _ instruction: Instruction, _ index: Int) {
         let type = instruction.opcode.type
-        var offset: Int64 = 0
-        if instruction.opcode.isAtomic, !fragment.isSafe[index] {
+        var access = VInstruction(operation, source: index)
+        access.isWide = type.size == 8
+        access.size = UInt8(type.size)
+        access.flag = type == .c || type == .s
+        access.dst = instruction.rd
+        access.a = instruction.rd
+        access.b = instruction.rs2
+        let isAlignmentOpen = instruction.opcode.isAtomic && !fragment.isSafe[index]
+        if isAlignmentOpen {
             address(instruction, index)
             emit(.guardAligned, index) { $0.size = UInt8(type.size) }
-            offset = locate(instruction, index, hasAddress: true)
-        } else {
-            offset = locate(instruction, index, hasAddress: false)
         }
-        emit(operation, index) {
-            $0.isWide = type.size == 8
-            $0.size = UInt8(type.size)
-            $0.flag = type == .c || type == .s
-            $0.immediate = offset
-            $0.dst = instruction.rd
-            $0.a = instruction.rd
-            $0.b = instruction.rs2
-        }
+        locate(&access, instruction, index, hasAddress: isAlignmentOpen)
+        append(access)
     }
 
-    /// Makes `address` the host address of an access. Returns what the access has to add to it.
-    private mutating func locate(_ instruction: Instruction, _ index: Int, hasAddress: Bool) -> Int64 {
+    /// Says where an access finds its bytes, and emits what has to be done before it can.
+    private mutating func locate(
+        _ access: inout VInstruction, _ instruction: Instruction, _ index: Int, hasAddress: Bool
+    ) {
         let isStore = instruction.opcode.isStore
-        if case .proved(let region, let offset) = fragment.accesses[index], isMapped(region, isStore),
-            Int32(exactly: offset) != nil
-        {
-            emit(.provedAddress, index) { $0.target = UInt32(region) }
-            return offset
-        }
-        if !hasAddress { address(instruction, index) }
         switch fragment.accesses[index] {
+        case .proved(let region, let offset) where isMapped(region, isStore) && Int32(exactly: offset) != nil:
+            access.target = UInt32(region)
+            access.place = .host
+            access.immediate = offset
         case .inside(let region) where isMapped(region, isStore),
             .proved(let region, _) where isMapped(region, isStore):
-            emit(.insideAddress, index) { $0.target = UInt32(region) }
+            access.target = UInt32(region)
+            locateInside(&access, instruction, index, hasAddress: hasAddress)
         case .based(let region) where isCheckedInline(region, isStore):
-            guardAccess(.guardRegion, instruction, index, region)
+            guardRegion(&access, instruction, index, region, hasAddress: hasAddress)
         case .proved, .inside, .based, .unknown:
             // With one region to choose from, an address of unknown origin is most likely in that.
             if let only = onlyPhysicalRegion, isCheckedInline(only, isStore) {
-                guardAccess(.guardRegion, instruction, index, only)
+                guardRegion(&access, instruction, index, only, hasAddress: hasAddress)
             } else {
+                if !hasAddress { address(instruction, index) }
                 guardAccess(.guardPage, instruction, index, 0)
+                access.place = .address
             }
         }
-        return 0
+    }
+
+    /// The access is proved to lie in its region: a register, or two, and what does not change are its address.
+    private mutating func locateInside(
+        _ access: inout VInstruction, _ instruction: Instruction, _ index: Int, hasAddress: Bool
+    ) {
+        if let form = address(of: instruction, in: access.target) {
+            access.place = form.hasIndex ? .hostIndexed : .host
+            access.index = form.index
+            access.scale = form.scale
+            access.immediate = form.offset
+        } else if instruction.opcode.form == .immediate, Int32(exactly: instruction.immediate) != nil {
+            access.place = .simulated
+            access.index = instruction.rs1
+            access.immediate = instruction.immediate
+        } else {
+            if !hasAddress { address(instruction, index) }
+            access.place = .simulatedAddress
+        }
+    }
+
+    /// The region and offset that a register holds, when it holds nothing else all through the fragment.
+    func onlyBase(_ register: Register) -> (region: UInt32, offset: Int64)? {
+        guard let writer = writers.only(of: register) else { return nil }
+        let instruction = code.instructions[writer]
+        guard instruction.opcode.operation == .set, instruction.opcode.form == .symbol else { return nil }
+        return (instruction.index, instruction.immediate)
+    }
+
+    private mutating func guardRegion(
+        _ access: inout VInstruction, _ instruction: Instruction, _ index: Int, _ region: UInt8,
+        hasAddress: Bool
+    ) {
+        if !hasAddress { address(instruction, index) }
+        guardAccess(.guardRegion, instruction, index, region)
+        access.target = UInt32(region)
+        access.place = .offset
     }
 
     /// Whether the region is host memory that may be accessed so: what is proved to lie inside needs no guard.

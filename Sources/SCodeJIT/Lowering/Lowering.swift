@@ -11,6 +11,8 @@ struct Lowering {
     private let observation: RegisterObservation
     /// The one region whose addresses are checked when the code runs, if there is but one and it is physical.
     let onlyPhysicalRegion: UInt8?
+    let writers: Writers
+    var forms = AddressForms()
     private var output: VCode
     /// Per place: the first label there, and per label the next one of the same place; -1 where there is none.
     private var firstLabel: [Int32]
@@ -29,6 +31,7 @@ struct Lowering {
         let dynamic = fragment.regions.indices.filter { fragment.regions[$0].policy != .static }
         let only = dynamic.count == 1 && fragment.regions[dynamic[0]].policy == .physical
         onlyPhysicalRegion = only ? UInt8(dynamic[0]) : nil
+        writers = Writers(fragment)
         output = VCode(fragment)
         output.instructions.reserveCapacity(code.instructions.count * 2)
         firstLabel = Array(repeating: -1, count: code.instructions.count + 1)
@@ -50,6 +53,7 @@ struct Lowering {
             let isEntry = procedure < code.procedures.count && Int(code.procedures[procedure].start) == start
             if isEntry { procedure += 1 }
             guard block.isReachable else { continue }
+            if isEntry || firstLabel[start] >= 0 { forms.forget() }
             if isEntry {
                 let label = output.label(ofProcedure: UInt32(procedure - 1))
                 emit(.label, start) { $0.target = UInt32(label) }
@@ -57,6 +61,7 @@ struct Lowering {
             placeLabels(start)
             for index in start..<Int(block.end) where isNeeded(index) {
                 lower(index, inProcedure: procedure - 1)
+                follow(code.instructions[index])
             }
         }
     }
@@ -85,6 +90,8 @@ struct Lowering {
         fill(&instruction)
         output.instructions.append(instruction)
     }
+
+    mutating func append(_ instruction: VInstruction) { output.instructions.append(instruction) }
 
     mutating func newLabel() -> UInt32 {
         output.labelCount += 1

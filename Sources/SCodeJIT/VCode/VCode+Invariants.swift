@@ -14,8 +14,8 @@ extension VCode {
     /// - Labels are placed once, and those that are used are placed.
     /// - Registers are of the bank that the operation works on.
     /// - Indices name something.
-    /// - A load, store or atomic operation stands right behind what made `address` a host address: a guard, or
-    ///   what the verifier's proof allows in its place.
+    /// - A load, store or atomic operation whose place is made from `address` stands right behind what made that: a
+    ///   guard, or the sum that the verifier has proved to lie inside.
     func firstProblem() -> String? {
         var places = [Int](repeating: 0, count: labelCount)
         for instruction in instructions where instruction.operation == .label {
@@ -25,7 +25,7 @@ extension VCode {
         if let label = places.firstIndex(where: { $0 > 1 }) { return "label L\(label) is placed twice" }
         var previous: VOperation?
         for instruction in instructions {
-            if instruction.operation.isAccess, previous?.makesHostAddress != true {
+            if instruction.operation.isAccess, !instruction.place.mayFollow(previous) {
                 return "'\(instruction)': nothing guards the access"
             }
             previous = instruction.operation
@@ -59,10 +59,15 @@ extension VCode {
             return isPlaced(label(ofProcedure: instruction.target), places) ? nil : "its entry is not placed"
         case .return:
             return fragment.code.procedures.indices.contains(target) ? nil : "there is no such procedure"
-        case .regionBase, .provedAddress, .insideAddress, .guardRegion:
-            return fragment.regions.indices.contains(target) ? nil : "there is no such region"
+        case .regionBase, .guardRegion, .anchor: return regionProblem(target)
+        case _ where instruction.operation.isAccess && instruction.place != .address:
+            return regionProblem(target)
         default: return nil
         }
+    }
+
+    private func regionProblem(_ region: Int) -> String? {
+        fragment.regions.indices.contains(region) ? nil : "there is no such region"
     }
 
     private func isPlaced(_ label: Int, _ places: [Int]) -> Bool {
@@ -70,22 +75,14 @@ extension VCode {
     }
 }
 
-extension VOperation {
-    /// Whether it touches memory of the fragment.
-    fileprivate var isAccess: Bool {
+extension AccessPlace {
+    /// Whether an access here may stand behind an instruction.
+    fileprivate func mayFollow(_ previous: VOperation?) -> Bool {
         switch self {
-        case .load, .store, .atomicAdd, .atomicAnd, .atomicOr, .atomicXor, .fetchAdd, .fetchAnd, .fetchOr,
-            .fetchXor,
-            .exchange, .compareExchange:
-            true
-        default: false
-        }
-    }
-
-    fileprivate var makesHostAddress: Bool {
-        switch self {
-        case .provedAddress, .insideAddress, .guardRegion, .guardPage: true
-        default: false
+        case .address: previous == .guardPage
+        case .offset: previous == .guardRegion
+        case .simulatedAddress: previous == .address || previous == .guardAligned
+        case .host, .hostIndexed, .simulated, .anchored: true
         }
     }
 }
@@ -108,14 +105,14 @@ extension VInstruction {
         case .move: OperandBanks(dst: a.bank)
         case .regionBase: OperandBanks(dst: .integer)
         case .address: OperandBanks(a: .integer, b: hasImmediate ? nil : .integer)
-        case .atomicAdd, .atomicAnd, .atomicOr, .atomicXor, .jumpTable, .guardTableIndex:
+        case .atomicAdd, .atomicAnd, .atomicOr, .atomicXor, .anchor, .jumpTable, .guardTableIndex:
             OperandBanks(a: .integer)
         case .guardNonZero: OperandBanks(a: hasImmediate ? nil : .integer)
         case .branch:
             condition.isFloat
                 ? OperandBanks(a: .float, b: .float)
                 : OperandBanks(a: .integer, b: hasImmediate ? nil : .integer)
-        case .constant, .provedAddress, .insideAddress, .guardAligned, .guardRegion, .guardPage, .load,
+        case .constant, .guardAligned, .guardRegion, .guardPage, .load,
             .store,
             .guardBudget, .guardEntry, .jump, .call, .return, .trap, .label, .accept, .refuse, .abort,
             .callSub,

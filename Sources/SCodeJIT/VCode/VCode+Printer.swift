@@ -1,6 +1,13 @@
 import SCodeIR
 import SCodeVerifier
 
+extension InstanceConstant: CustomStringConvertible {
+    var description: String {
+        guard let region else { return "address space" }
+        return region.isDelta ? "host minus base of region \(region.index)" : "host of region \(region.index)"
+    }
+}
+
 extension VInstruction: CustomStringConvertible {
     /// One line: operation, operands, and the SCODE instruction it serves.
     var description: String {
@@ -25,19 +32,18 @@ extension VInstruction: CustomStringConvertible {
         case .constant: return "\(dst.name) := \(immediate)"
         case .regionBase: return "\(dst.name) := base of region \(target) + \(immediate)"
         case .address: return "address := \(a.name) + \(last)"
-        case .provedAddress: return "address := host of region \(target)"
-        case .insideAddress: return "address := host of address, inside region \(target)"
+        case .anchor: return "anchor \(anchor) := host of \(a.name), inside region \(target)"
         case .guardAligned: return "guard aligned to \(size) bytes"
         case .guardRegion: return "guard region \(target), \(size) bytes\(flag ? ", store" : "")"
         case .guardPage: return "guard page, \(size) bytes\(flag ? ", store" : "")"
-        case .load: return "\(dst.name) := load\(flag ? " signed" : "") [address + \(immediate)]:\(size * 8)"
-        case .store: return "store [address + \(immediate)]:\(size * 8) := \(a.name)"
+        case .load: return "\(dst.name) := load\(flag ? " signed" : "") [\(placeName)]:\(size * 8)"
+        case .store: return "store [\(placeName)]:\(size * 8) := \(a.name)"
         case .atomicAdd, .atomicAnd, .atomicOr, .atomicXor:
-            return "\(operation) [address + \(immediate)]:\(size * 8), \(a.name)"
+            return "\(operation) [\(placeName)]:\(size * 8), \(a.name)"
         case .fetchAdd, .fetchAnd, .fetchOr, .fetchXor, .exchange:
-            return "\(dst.name) := \(operation) [address + \(immediate)]:\(size * 8), \(a.name)"
+            return "\(dst.name) := \(operation) [\(placeName)]:\(size * 8), \(a.name)"
         case .compareExchange:
-            return "\(dst.name) := \(operation) [address + \(immediate)]:\(size * 8), \(a.name), \(b.name)"
+            return "\(dst.name) := \(operation) [\(placeName)]:\(size * 8), \(a.name), \(b.name)"
         case .guardNonZero: return "guard \(operand) != 0"
         case .guardTableIndex: return "guard \(a.name) < \(immediate)"
         case .guardBudget: return "guard budget"
@@ -57,6 +63,20 @@ extension VInstruction: CustomStringConvertible {
         case .callHost: return (flag ? "\(dst.name) := " : "") + "call host \(target)"
         }
     }
+
+    private var placeName: String {
+        let base =
+            switch place {
+            case .address: "address"
+            case .offset: "host of region \(target) + address"
+            case .host: "host of region \(target)"
+            case .hostIndexed: "host of region \(target) + \(index.name)\(scale == 0 ? "" : " << \(scale)")"
+            case .anchored: "anchor \(anchor) + \(index.name)"
+            case .simulated: "\(index.name) in region \(target)"
+            case .simulatedAddress: "address in region \(target)"
+            }
+        return immediate == 0 ? base : "\(base) + \(immediate)"
+    }
 }
 
 /// What `scodec --dump` prints of the compiler's stages.
@@ -65,16 +85,21 @@ public enum CompilerDump {
     public static func vcode(_ fragment: VerifiedFragment, observing observation: RegisterObservation = .live)
         -> String
     {
+        lowered(fragment, observation).instructions.map { $0.operation == .label ? "\($0)\n" : "    \($0)\n" }
+            .joined()
+    }
+
+    private static func lowered(_ fragment: VerifiedFragment, _ observation: RegisterObservation) -> VCode {
         var code = Lowering.lower(fragment, observing: observation)
-        StrengthReduction.run(&code)
-        return code.instructions.map { $0.operation == .label ? "\($0)\n" : "    \($0)\n" }.joined()
+        Optimiser.run(&code, .all, observing: observation)
+        return code
     }
 
     /// Where each SCODE register is kept.
     public static func allocation(
         _ fragment: VerifiedFragment, observing observation: RegisterObservation = .live
     ) -> String {
-        let allocation = LinearScan.run(fragment, observing: observation)
+        let allocation = LinearScan.run(lowered(fragment, observation), observing: observation)
         var text = ""
         for (number, location) in allocation.locations.enumerated() {
             let place: String
@@ -83,6 +108,10 @@ public enum CompilerDump {
             case .machine(let gpr): place = "\(gpr)"
             case .vector(let xmm): place = "\(xmm)"
             case .slot(let slot): place = "frame slot \(slot)"
+            }
+            guard number < Register.count else {
+                text += "\(InstanceConstant.all[number - Register.count]): \(place)\n"
+                continue
             }
             let home = allocation.homes[number].map { ", saved across calls in frame slot \($0)" } ?? ""
             let register = Register(number)

@@ -29,22 +29,21 @@ enum VOperation: UInt8, BitwiseCopyable {
     case regionBase
     /// address := a + b
     case address
-    /// address := host address of region `target`; the access that follows adds `immediate`. Proved inside.
-    case provedAddress
-    /// address := host address of the address, which is proved to lie in region `target`.
-    case insideAddress
+    /// Anchor `anchor` := the host address of a, a simulated one in region `target`. Stands before a loop.
+    case anchor
     /// Guard: the address is a multiple of `size`.
     case guardAligned
     /// Guard: `size` bytes at the address lie in region `target`, or wherever else the instance has them;
-    /// address := their host address. `a` is the register that a store is about to store.
+    /// address := their offset from the host address of the region. `a` is the register that a store is about to
+    /// store.
     case guardRegion
     /// Guard: the page table lets the access be made; address := the host address.
     case guardPage
-    /// dst := `size` bytes at address + immediate, extended
+    /// dst := `size` bytes at the place, extended
     case load
-    /// `size` bytes at address + immediate := a
+    /// `size` bytes at the place := a
     case store
-    // `size` bytes at address + immediate are read, changed and written at once.
+    // `size` bytes at the place are read, changed and written at once.
     case atomicAdd, atomicAnd, atomicOr, atomicXor
     /// dst := what was there; the operand is a, which is dst too
     case fetchAdd, fetchAnd, fetchOr, fetchXor, exchange
@@ -83,6 +82,54 @@ enum VOperation: UInt8, BitwiseCopyable {
     case hostArgument
     /// dst := host function `target` of the words given
     case callHost
+}
+
+/// Where a load, store or atomic operation finds its bytes; `immediate` is added to all of them.
+enum AccessPlace: UInt8, BitwiseCopyable {
+    /// At the address, a host address: behind `guardPage`.
+    case address
+    /// At the host address of region `target`, and the address from there: behind `guardRegion`.
+    case offset
+    // The verifier has proved that the rest lie in region `target`.
+    /// At its host address.
+    case host
+    /// At its host address, and `index`, shifted left by `scale`, from there.
+    case hostIndexed
+    /// At the simulated address `b` + `index`, where anchor `anchor` is the host address that belongs to `b`.
+    case anchored
+    /// At the simulated address in `index`.
+    case simulated
+    /// At the address, a simulated one.
+    case simulatedAddress
+
+    /// Whether `index` is read.
+    var hasIndex: Bool { self == .hostIndexed || self == .simulated || self == .anchored }
+}
+
+/// What stays the same for as long as an instance runs: generated code finds it in the instance, and keeps what it needs
+/// often in machine registers.
+struct InstanceConstant: Hashable, BitwiseCopyable {
+    let index: UInt8
+    private init(_ index: Int) { self.index = UInt8(truncatingIfNeeded: index) }
+
+    static let count = 2 * ProgramLimits.regions + 1
+    static var all: [InstanceConstant] { (0..<count).map { InstanceConstant($0) } }
+
+    /// Where the bytes of a region lie.
+    static func host(_ region: UInt32) -> InstanceConstant { InstanceConstant(Int(region)) }
+    /// What takes a simulated address in a region to its host address.
+    static func delta(_ region: UInt32) -> InstanceConstant {
+        InstanceConstant(ProgramLimits.regions + Int(region))
+    }
+    /// The address space, in which the TLB is.
+    static let space = InstanceConstant(2 * ProgramLimits.regions)
+
+    /// The region that it is about; nil: of none.
+    var region: (index: Int, isDelta: Bool)? {
+        let index = Int(index)
+        guard index < 2 * ProgramLimits.regions else { return nil }
+        return (index % ProgramLimits.regions, index >= ProgramLimits.regions)
+    }
 }
 
 /// How a branch compares. `branch` alone uses it.
@@ -140,6 +187,13 @@ struct VInstruction: BitwiseCopyable {
     /// Bytes, of extensions, memory operations and integers that are converted.
     var size: UInt8 = 8
     var condition: VCondition = .equal
+    /// Of a load, store or atomic operation.
+    var place: AccessPlace = .address
+    /// The address register of such an operation, if its place has one, and how far it is shifted: 0 to 3.
+    var index = Register(0)
+    var scale: UInt8 = 0
+    /// Which anchor: of `anchor`, and of an access at such a place.
+    var anchor: UInt8 = 0
     var dst = Register(0)
     var a = Register(0)
     var b = Register(0)
@@ -159,6 +213,8 @@ struct VInstruction: BitwiseCopyable {
 struct VCode {
     let fragment: VerifiedFragment
     var instructions: [VInstruction] = []
+    /// How many values are kept for a loop.
+    var anchorCount = 0
     /// Labels 0 ..< fragment.code.labels.count are the fragment's; one for each procedure's entry follows; the
     /// rest lowering has made.
     var labelCount: Int
@@ -170,4 +226,54 @@ struct VCode {
 
     /// The label at a procedure's entry.
     func label(ofProcedure procedure: UInt32) -> Int { fragment.code.labels.count + Int(procedure) }
+}
+
+extension VOperation {
+    /// Whether it touches memory of the fragment.
+    var isAccess: Bool {
+        switch self {
+        case .load, .store, .atomicAdd, .atomicAnd, .atomicOr, .atomicXor, .fetchAdd, .fetchAnd, .fetchOr,
+            .fetchXor,
+            .exchange, .compareExchange:
+            true
+        default: false
+        }
+    }
+
+    /// Whether it may write `dst`.
+    var hasResult: Bool {
+        switch self {
+        case .add, .sub, .mul, .and, .or, .xor, .shiftLeft, .shiftRight, .shiftRightArithmetic, .divideSigned,
+            .divideUnsigned, .moduloSigned, .moduloUnsigned, .not, .negate, .isZero, .move, .byteSwap,
+            .countLeadingZeros, .countTrailingZeros, .populationCount, .floatAdd, .floatSub, .floatMul,
+            .floatDiv,
+            .floatNegate, .floatToFloat, .integerToFloat, .floatToInteger, .signExtend, .zeroExtend,
+            .constant,
+            .regionBase, .load, .fetchAdd, .fetchAnd, .fetchOr, .fetchXor, .exchange, .compareExchange,
+            .callHost:
+            true
+        case .address, .anchor, .guardAligned, .guardRegion, .guardPage, .store, .atomicAdd, .atomicAnd,
+            .atomicOr,
+            .atomicXor, .guardNonZero, .guardTableIndex, .guardBudget, .guardEntry, .branch, .jump,
+            .jumpTable, .call,
+            .return, .trap, .label, .accept, .refuse, .abort, .callSub, .hostArgument:
+            false
+        }
+    }
+}
+
+extension VInstruction {
+    /// The constant of the instance that it uses, whether that is in a machine register or not.
+    var constant: InstanceConstant? {
+        if operation == .guardPage { return .space }
+        if operation == .anchor { return .delta(target) }
+        guard operation.isAccess else { return nil }
+        switch place {
+        case .address: return nil
+        case .offset, .host, .hostIndexed: return .host(target)
+        // The anchor itself uses it, before the loop.
+        case .anchored: return nil
+        case .simulated, .simulatedAddress: return .delta(target)
+        }
+    }
 }

@@ -164,7 +164,9 @@ struct LoopBounds {
         _ instruction: Instruction, _ step: AbstractValue, _ head: Int, _ atHead: AbstractValue
     ) {
         let isNarrow = instruction.opcode.type.size == 4
-        let isBounded = isNarrow ? atHead.low.umax < .max || atHead.low.smax < .max : atHead.wide.umax < .max
+        let isBounded =
+            isNarrow
+            ? atHead.low.isBoundedAbove || atHead.low.isBoundedAboveSigned : atHead.wide.isBoundedAbove
         guard !isBounded, instruction.opcode.operation != .rsh else { return }
         let amount = isNarrow ? UInt64(step.low.umin) : step.wide.umin
         guard isNarrow ? step.low.isConstant : step.wide.isConstant else { return }

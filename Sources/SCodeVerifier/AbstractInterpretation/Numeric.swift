@@ -99,8 +99,23 @@ struct Numeric<Word: MachineWord>: Hashable, Sendable, BitwiseCopyable {
         if (umin ^ bits) & prefix & ~unknown != 0 { return false }
         bits |= umin & prefix
         unknown &= ~prefix
+        guard roundEnds() else { return false }
         exchangeSigns()
         return umin <= umax && smin <= smax
+    }
+
+    /// Moves the ends of the unsigned interval to the next numbers with the low bits that are known. False: there is
+    /// no such number.
+    @inline(__always) @inlinable mutating func roundEnds() -> Bool {
+        let known = unknown.trailingZeroBitCount
+        guard known != 0, known < Word.bitWidth else { return true }
+        let mask = Word.max >> Word(truncatingIfNeeded: Word.bitWidth - known)
+        let (last, underflow) = umax.subtractingReportingOverflow((umax &- bits) & mask)
+        let (first, overflow) = umin.addingReportingOverflow((bits &- umin) & mask)
+        guard !underflow, !overflow, first <= last else { return false }
+        umin = first
+        umax = last
+        return true
     }
 
     /// Where all members have the same sign bit, signed and unsigned order agree.
@@ -129,6 +144,13 @@ struct Numeric<Word: MachineWord>: Hashable, Sendable, BitwiseCopyable {
             smax: min(smax, other.smax), bits: bits | other.bits, unknown: unknown & other.unknown)
         return both.reduce() ? both : nil
     }
+
+    /// Whether something else than its known low bits keeps the numbers from the end of the unsigned order.
+    @inlinable var isBoundedAbove: Bool { umax | knownLowBits != .max }
+    /// The same in signed order.
+    @inlinable var isBoundedAboveSigned: Bool { smax | Signed(truncatingIfNeeded: knownLowBits) != .max }
+
+    @usableFromInline var knownLowBits: Word { ~unknown & (unknown &- 1) }
 
     /// How many low bits are zero in every member, as far as the bits say.
     @inlinable var knownTrailingZeros: Int { (bits | unknown).trailingZeroBitCount }

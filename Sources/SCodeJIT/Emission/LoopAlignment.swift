@@ -1,0 +1,44 @@
+/// Which labels begin an innermost loop, and about how much machine code it is.
+///
+/// The processor takes decoded instructions in lines of 64 bytes: a short loop that lies across two lines takes up to
+/// twice as long as one that does not.
+struct LoopAlignment {
+    static let line = 64
+
+    /// Per label: the estimated bytes of its loop; 0: no loop, or not one that fits into a line.
+    private var sizes: [UInt8]
+
+    init(_ code: VCode) {
+        sizes = [UInt8](repeating: 0, count: code.labelCount)
+        for loop in InnermostLoops(code).loops {
+            var bytes = 0
+            for instruction in code.instructions[loop.start...loop.end] where bytes <= Self.line {
+                bytes += instruction.estimatedSize
+            }
+            if bytes <= Self.line { sizes[Int(loop.label)] = UInt8(bytes) }
+        }
+    }
+
+    /// Whether the loop at a label would lie across two lines if it began at `offset`.
+    func isSplit(_ label: UInt32, at offset: Int) -> Bool {
+        let size = Int(sizes[Int(label)])
+        return size > 0 && offset % Self.line + size > Self.line
+    }
+}
+
+extension VInstruction {
+    /// About how many bytes of machine code it becomes on the hot path.
+    fileprivate var estimatedSize: Int {
+        switch operation {
+        case .label: 0
+        case .jump: 5
+        case .branch: 9
+        case .guardBudget: 4
+        case .guardRegion: 20
+        case .guardPage: 38
+        case .constant: 6
+        case .load, .store: 5
+        default: 4
+        }
+    }
+}

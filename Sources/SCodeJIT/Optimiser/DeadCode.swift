@@ -1,0 +1,34 @@
+import SCodeIR
+import SCodeVerifier
+
+/// Takes out what computes a register that nothing reads any more, since accesses name what it was computed from.
+///
+/// *Requires* VCode whose registers nobody sees but at aborts. *Produces* VCode of the same meaning. Looks at the whole
+/// fragment at once, not at paths: the verifier's liveness has already seen to those.
+enum DeadCode {
+    /// One thing that is dead can make another one so; more than these are not worth the time.
+    private static let rounds = 3
+
+    static func run(_ code: inout VCode) {
+        let observed = observedRegisters(code)
+        for _ in 0..<rounds {
+            var needed = observed
+            for instruction in code.instructions {
+                needed.formUnion(instruction.reads)
+                needed.formUnion(instruction.coldReads)
+            }
+            let count = code.instructions.count
+            code.instructions.removeAll { $0.isPure && !needed.contains($0.dst) }
+            if code.instructions.count == count { break }
+        }
+    }
+
+    /// Those that some abort, or some interruption, may show.
+    private static func observedRegisters(_ code: VCode) -> RegisterSet {
+        var registers = RegisterSet()
+        for instruction in code.instructions where instruction.isObserved {
+            registers.formUnion(code.fragment.liveBefore[Int(instruction.source)])
+        }
+        return registers
+    }
+}

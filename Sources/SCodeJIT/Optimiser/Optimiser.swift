@@ -1,0 +1,27 @@
+import SCodeVerifier
+
+/// Passes of the compiler that make code better and change nothing that it does.
+public struct Optimisations: OptionSet, Sendable, Hashable {
+    public let rawValue: UInt8
+    public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    public static let strengthReduction = Optimisations(rawValue: 1)
+    /// Host addresses that a loop does not change are computed before it.
+    public static let anchorHoisting = Optimisations(rawValue: 2)
+    /// What nothing reads is not computed.
+    public static let deadCode = Optimisations(rawValue: 4)
+    public static let all: Optimisations = [.strengthReduction, .anchorHoisting, .deadCode]
+}
+
+/// The passes in their order.
+///
+/// *Requires* VCode from lowering. *Produces* VCode of the same meaning.
+enum Optimiser {
+    static func run(
+        _ code: inout VCode, _ optimisations: Optimisations, observing observation: RegisterObservation
+    ) {
+        if optimisations.contains(.strengthReduction) { StrengthReduction.run(&code) }
+        if optimisations.contains(.anchorHoisting) { AnchorHoisting.run(&code) }
+        if optimisations.contains(.deadCode), observation == .live { DeadCode.run(&code) }
+    }
+}
