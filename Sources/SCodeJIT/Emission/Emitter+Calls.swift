@@ -16,7 +16,7 @@ extension Emitter {
     /// Saves, or fetches back, the registers that are still needed after a call.
     private mutating func transferHomes(_ instruction: VInstruction, isSave: Bool) {
         for register in allocation.liveness.after(Int(instruction.source)).registers {
-            guard let home = allocation.homes[Int(register.number)] else { continue }
+            guard let home = allocation.home(register) else { continue }
             // What a host call writes has not been written yet, and is not overwritten with what was there.
             if instruction.operation == .callHost, instruction.flag, register == instruction.dst { continue }
             switch allocation.location(register) {
@@ -35,7 +35,7 @@ extension Emitter {
         neededAfter position: Int, instance: GPR = Self.instance,
         where isWanted: (GPR) -> Bool = { _ in true }
     ) {
-        for constant in InstanceConstant.all where allocation.constantEnds[Int(constant.index)] > position {
+        for constant in InstanceConstant.all where allocation.end(constant) > position {
             guard case .machine(let machine) = allocation.location(constant), isWanted(machine) else {
                 continue
             }

@@ -108,7 +108,7 @@ struct Emitter: ~Copyable {
         }
         loops = LoopAlignment(vcode)
         makesCalls = calls
-        readsConstants = allocation.constantEnds.contains { $0 >= 0 }
+        readsConstants = InstanceConstant.all.contains { allocation.end($0) >= 0 }
         firstReturnSlot = allocation.slotCount + (calls ? 1 : 0)
         let slots = firstReturnSlot + levels
         // With the return address of the fragment itself, the frame is a multiple of 16 bytes.

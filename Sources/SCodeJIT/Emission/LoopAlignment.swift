@@ -5,10 +5,12 @@
 struct LoopAlignment {
     static let line = 64
 
-    /// Per label: the estimated bytes of its loop; 0: no loop, or not one that fits into a line.
+    /// Per label: the estimated bytes of its loop; 0: no loop, or not one that fits into a line. Empty: no loops.
     private var sizes: [UInt8]
 
     init(_ code: VCode) {
+        sizes = []
+        guard code.hasLoops else { return }
         sizes = [UInt8](repeating: 0, count: code.labelCount)
         for loop in InnermostLoops(code).loops {
             var bytes = 0
@@ -21,6 +23,7 @@ struct LoopAlignment {
 
     /// Whether the loop at a label would lie across two lines if it began at `offset`.
     func isSplit(_ label: UInt32, at offset: Int) -> Bool {
+        guard !sizes.isEmpty else { return false }
         let size = Int(sizes[Int(label)])
         return size > 0 && offset % Self.line + size > Self.line
     }

@@ -5,6 +5,7 @@ extension Lowering {
     // MARK: Control
 
     mutating func jump(_ instruction: Instruction, _ index: Int) {
+        noteTarget(instruction, index)
         if fragment.costsBudget[index] { emit(.guardBudget, index) }
         emit(.jump, index) { $0.target = instruction.index }
     }
@@ -18,6 +19,7 @@ extension Lowering {
     }
 
     mutating func branch(_ instruction: Instruction, _ index: Int) {
+        noteTarget(instruction, index)
         let condition = Self.condition(instruction.opcode)
         let isCounted = fragment.costsBudget[index]
         // A branch that counts costs budget only when it is taken: branch around a guarded jump.

@@ -58,6 +58,7 @@ extension Lowering {
             access.index = form.index
             access.scale = form.scale
             access.immediate = form.offset
+            noteSum()
         } else if instruction.opcode.form == .immediate, Int32(exactly: instruction.immediate) != nil {
             access.place = .simulated
             access.index = instruction.rs1

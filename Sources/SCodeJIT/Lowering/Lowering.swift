@@ -14,9 +14,7 @@ struct Lowering {
     let writers: Writers
     var forms = AddressForms()
     private var output: VCode
-    /// Per place: the first label there, and per label the next one of the same place; -1 where there is none.
-    private var firstLabel: [Int32]
-    private var nextLabel: [Int32]
+    private let labelsAt: LabelsByPlace
 
     static func lower(_ fragment: VerifiedFragment, observing observation: RegisterObservation) -> VCode {
         var lowering = Lowering(fragment, observation)
@@ -28,18 +26,20 @@ struct Lowering {
         self.fragment = fragment
         self.observation = observation
         code = fragment.code
-        let dynamic = fragment.regions.indices.filter { fragment.regions[$0].policy != .static }
-        let only = dynamic.count == 1 && fragment.regions[dynamic[0]].policy == .physical
-        onlyPhysicalRegion = only ? UInt8(dynamic[0]) : nil
+        onlyPhysicalRegion = Self.onlyPhysicalRegion(fragment.regions)
         writers = Writers(fragment)
         output = VCode(fragment)
         output.instructions.reserveCapacity(code.instructions.count * 2)
-        firstLabel = Array(repeating: -1, count: code.instructions.count + 1)
-        nextLabel = Array(repeating: -1, count: code.labels.count)
-        for (label, place) in code.labels.enumerated() {
-            nextLabel[label] = firstLabel[Int(place.position)]
-            firstLabel[Int(place.position)] = Int32(truncatingIfNeeded: label)
+        labelsAt = LabelsByPlace(code)
+    }
+
+    private static func onlyPhysicalRegion(_ regions: [Region]) -> UInt8? {
+        var only: Int?
+        for index in regions.indices where regions[index].policy != .static {
+            if only != nil { return nil }
+            only = index
         }
+        return only.flatMap { regions[$0].policy == .physical ? UInt8($0) : nil }
     }
 
     private mutating func run() {
@@ -53,7 +53,7 @@ struct Lowering {
             let isEntry = procedure < code.procedures.count && Int(code.procedures[procedure].start) == start
             if isEntry { procedure += 1 }
             guard block.isReachable else { continue }
-            if isEntry || firstLabel[start] >= 0 { forms.forget() }
+            if isEntry || labelsAt.first(start) != nil { forms.forget() }
             if isEntry {
                 let label = output.label(ofProcedure: UInt32(procedure - 1))
                 emit(.label, start) { $0.target = UInt32(label) }
@@ -67,10 +67,10 @@ struct Lowering {
     }
 
     private mutating func placeLabels(_ place: Int) {
-        var label = firstLabel[place]
-        while label >= 0 {
-            emit(.label, place) { $0.target = UInt32(label) }
-            label = nextLabel[Int(label)]
+        var label = labelsAt.first(place)
+        while let current = label {
+            emit(.label, place) { $0.target = UInt32(current) }
+            label = labelsAt.next(current)
         }
     }
 
@@ -90,6 +90,13 @@ struct Lowering {
         fill(&instruction)
         output.instructions.append(instruction)
     }
+
+    /// To be told where jumps and branches lead.
+    mutating func noteTarget(_ instruction: Instruction, _ index: Int) {
+        if Int(code.labels[Int(instruction.index)].position) <= index { output.hasLoops = true }
+    }
+
+    mutating func noteSum() { output.namesSums = true }
 
     mutating func append(_ instruction: VInstruction) { output.instructions.append(instruction) }
 
@@ -253,4 +260,25 @@ struct Lowering {
             $0.isWide = type.size != 4
         }
     }
+}
+
+/// The labels that stand before each instruction, in one table: per label the next one of the same place, then per place
+/// the first one there; -1 where there is none. Empty when there are no labels.
+private struct LabelsByPlace {
+    private var links: [Int32] = []
+    private let count: Int
+
+    init(_ code: FragmentCode) {
+        count = code.labels.count
+        guard count > 0 else { return }
+        links = Array(repeating: -1, count: count + code.instructions.count + 1)
+        for (label, place) in code.labels.enumerated() {
+            links[label] = links[count + Int(place.position)]
+            links[count + Int(place.position)] = Int32(truncatingIfNeeded: label)
+        }
+    }
+
+    func first(_ place: Int) -> Int? { count == 0 ? nil : link(count + place) }
+    func next(_ label: Int) -> Int? { link(label) }
+    private func link(_ index: Int) -> Int? { links[index] < 0 ? nil : Int(links[index]) }
 }

@@ -7,12 +7,11 @@ struct Writers {
     /// Registers with more than one writer, or with a value from the caller.
     private var several: RegisterSet
     /// Per register, the last instruction that writes it; -1: none.
-    private var last: [Int32]
+    private var last = InlineArray<64, Int32>(repeating: -1)
 
     init(_ fragment: VerifiedFragment) {
         several = []
         for register in fragment.argumentRegisters { several.insert(register) }
-        last = [Int32](repeating: -1, count: Register.count)
         for (index, instruction) in fragment.code.instructions.enumerated() {
             var written = instruction.writes(fragment.code, fragment.macros).rawValue
             while written != 0 {

@@ -5,7 +5,7 @@ import SCodeIR
 ///
 /// *Requires* VCode from lowering. *Produces* VCode of the same meaning, with anchors before innermost loops.
 enum AnchorHoisting {
-    /// More would find no registers.
+    /// Of a loop: more would find no registers.
     private static let limit = 4
 
     static func run(_ code: inout VCode) {
@@ -68,7 +68,9 @@ enum AnchorHoisting {
         if let known = anchors.first(where: { $0.a == register && $0.target == region }) {
             return known.anchor
         }
-        guard let first = loop.first, let last = loop.last, anchors.count < limit, count < UInt8.max else {
+        guard let first = loop.first, let last = loop.last, anchors.count < limit,
+            count < Allocation.anchorLimit
+        else {
             return nil
         }
         var anchor = VInstruction(.anchor, source: Int(first.source))

@@ -4,12 +4,14 @@ import SCodeVerifier
 /// Takes out what computes a register that nothing reads any more, since accesses name what it was computed from.
 ///
 /// *Requires* VCode whose registers nobody sees but at aborts. *Produces* VCode of the same meaning. Looks at the whole
-/// fragment at once, not at paths: the verifier's liveness has already seen to those.
+/// fragment at once, not at paths.
 enum DeadCode {
     /// One thing that is dead can make another one so; more than these are not worth the time.
     private static let rounds = 3
 
     static func run(_ code: inout VCode) {
+        // The verifier's liveness has found all else.
+        guard code.namesSums else { return }
         let observed = observedRegisters(code)
         for _ in 0..<rounds {
             var needed = observed

@@ -12,34 +12,67 @@ enum Location: Hashable, BitwiseCopyable {
     case slot(UInt8)
 }
 
-/// The result of register allocation.
+/// The result of register allocation. Its tables lie in itself: a fragment of a few instructions has time for none.
 struct Allocation {
-    /// Per SCODE register, then per constant of the instance: those are in a machine register or nowhere.
-    var locations = [Location](repeating: .nowhere, count: Register.count + InstanceConstant.count)
-    /// Per SCODE register that is kept in a machine register across a call: the slot it is saved in meanwhile.
-    var homes = [UInt8?](repeating: nil, count: Register.count)
+    static let anchorLimit = 16
+
+    private var registers = InlineArray<64, Location>(repeating: .nowhere)
+    private var constants = InlineArray<17, Location>(repeating: .nowhere)
+    private var anchors = InlineArray<16, Location>(repeating: .nowhere)
+    private var homes = InlineArray<64, UInt8?>(repeating: nil)
     /// Slots that hold SCODE registers; one has a location or a home there, not both.
-    var slotCount = 0
+    private(set) var slotCount = 0
     /// Per constant: twice the index of the last instruction that may use it, and one; -1: it is not kept.
-    var constantEnds = [Int](repeating: -1, count: InstanceConstant.count)
-    /// Per anchor.
-    var anchors: [Location]
+    private var constantEnds = InlineArray<17, Int>(repeating: -1)
+    private var usedMachine: UInt16 = 0
+    private var usedVectors: UInt16 = 0
     let liveness: ValueLiveness
 
-    init(_ liveness: ValueLiveness, anchorCount: Int) {
-        self.liveness = liveness
-        anchors = Array(repeating: .nowhere, count: anchorCount)
-    }
+    init(_ liveness: ValueLiveness) { self.liveness = liveness }
 
-    func location(_ register: Register) -> Location { locations[Int(register.number)] }
-    func location(_ constant: InstanceConstant) -> Location {
-        locations[Register.count + Int(constant.index)]
-    }
-
+    func location(_ register: Register) -> Location { registers[Int(register.number)] }
+    /// In a machine register, or nowhere.
+    func location(_ constant: InstanceConstant) -> Location { constants[Int(constant.index)] }
     func location(anchor: UInt8) -> Location { anchors[Int(anchor)] }
+    /// Of a register that is kept in a machine register across a call: the slot it is saved in meanwhile.
+    func home(_ register: Register) -> UInt8? { homes[Int(register.number)] }
+    /// Up to where a constant is kept: twice the index of an instruction, and one; -1: it is not kept.
+    func end(_ constant: InstanceConstant) -> Int { constantEnds[Int(constant.index)] }
 
-    func uses(_ register: GPR) -> Bool {
-        locations.contains(.machine(register)) || anchors.contains(.machine(register))
+    func uses(_ register: GPR) -> Bool { usedMachine >> UInt16(register.rawValue) & 1 != 0 }
+    func uses(_ register: XMM) -> Bool { usedVectors >> UInt16(register.rawValue) & 1 != 0 }
+
+    mutating func locate(_ register: Register, _ location: Location) {
+        registers[Int(register.number)] = location
+        note(location)
     }
-    func uses(_ register: XMM) -> Bool { locations.contains(.vector(register)) }
+
+    mutating func locate(_ constant: InstanceConstant, _ location: Location, end: Int) {
+        constants[Int(constant.index)] = location
+        constantEnds[Int(constant.index)] = location == .nowhere ? -1 : end
+        note(location)
+    }
+
+    mutating func locate(anchor: UInt8, _ location: Location) {
+        anchors[Int(anchor)] = location
+        note(location)
+    }
+
+    mutating func spill(_ register: Register) {
+        registers[Int(register.number)] = .slot(UInt8(slotCount))
+        slotCount += 1
+    }
+
+    mutating func addHome(_ register: Register) {
+        homes[Int(register.number)] = UInt8(slotCount)
+        slotCount += 1
+    }
+
+    private mutating func note(_ location: Location) {
+        switch location {
+        case .machine(let gpr): usedMachine |= 1 << UInt16(gpr.rawValue)
+        case .vector(let xmm): usedVectors |= 1 << UInt16(xmm.rawValue)
+        case .nowhere, .slot: break
+        }
+    }
 }

@@ -3,17 +3,22 @@ import SCodeVerifier
 
 /// How often each instruction is expected to run: eightfold for each backward jump that spans it.
 struct Frequency {
-    /// Backward jumps that span the instruction.
+    /// Per instruction: how many backward jumps span it; empty when there is no such jump.
     private var depths: [Int32]
+    private let lastInstruction: Int
     /// Whether control may come back to places that no backward jump spans.
     private let hasHiddenLoops: Bool
 
-    init(_ fragment: VerifiedFragment) {
-        let code = fragment.code
-        depths = [Int32](repeating: 0, count: code.instructions.count + 1)
-        for (index, instruction) in code.instructions.enumerated()
+    init(_ code: VCode) {
+        let fragment = code.fragment.code
+        lastInstruction = fragment.instructions.count - 1
+        hasHiddenLoops = !fragment.tables.isEmpty || !fragment.procedures.isEmpty
+        depths = []
+        guard code.hasLoops else { return }
+        depths = [Int32](repeating: 0, count: fragment.instructions.count + 1)
+        for (index, instruction) in fragment.instructions.enumerated()
         where instruction.opcode.shape == .branch || instruction.opcode.shape == .jump {
-            let target = Int(code.labels[Int(instruction.index)].position)
+            let target = Int(fragment.labels[Int(instruction.index)].position)
             if target <= index {
                 depths[target] += 1
                 depths[index + 1] -= 1
@@ -24,16 +29,16 @@ struct Frequency {
             depth += depths[index]
             depths[index] = depth
         }
-        hasHiddenLoops = !code.tables.isEmpty || !code.procedures.isEmpty
     }
 
-    subscript(index: Int) -> Double { Double(1 << (3 * min(Int(depths[index]), 6))) }
+    subscript(index: Int) -> Double { depths.isEmpty ? 1 : Double(1 << (3 * min(Int(depths[index]), 6))) }
 
     /// The last instruction from which control may come back to this one, or this one.
     func endOfLoops(around index: Int) -> Int {
-        if hasHiddenLoops { return depths.count - 2 }
+        if hasHiddenLoops { return lastInstruction }
+        guard !depths.isEmpty else { return index }
         var end = index
-        while end + 1 < depths.count, depths[end] > 0 { end += 1 }
+        while end < lastInstruction, depths[end] > 0 { end += 1 }
         return end
     }
 }

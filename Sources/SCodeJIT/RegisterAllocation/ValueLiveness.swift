@@ -8,15 +8,19 @@ import SCodeVerifier
 /// for all of them: a register that one caller has written and needs after its call is in neither set inside the
 /// procedure. So each procedure is given what its callers keep.
 struct ValueLiveness {
-    /// Per instruction: before it is executed.
-    private let before: [RegisterSet]
+    /// Per instruction, before it is executed: what the verifier says.
+    private let live: [RegisterSet]
+    private let initialised: [RegisterSet]
+    private let observation: RegisterObservation
     /// Per procedure: what some caller needs after it.
     private(set) var acrossProcedure: [RegisterSet] = []
     private let procedureStarts: [Int]
 
     init(_ fragment: VerifiedFragment, observing observation: RegisterObservation) {
         let code = fragment.code
-        before = code.instructions.indices.map { observation.registers(fragment, at: $0) }
+        live = fragment.liveBefore
+        initialised = fragment.initialised
+        self.observation = observation
         procedureStarts = code.procedures.map { Int($0.start) }
         guard !code.procedures.isEmpty else { return }
         acrossProcedure = Array(repeating: [], count: code.procedures.count)
@@ -35,25 +39,27 @@ struct ValueLiveness {
     ) {
         for index in range where fragment.code.instructions[index].opcode.operation == .call {
             let callee = Int(fragment.code.instructions[index].index)
-            acrossProcedure[callee].formUnion(kept.union(before[index + 1]))
+            acrossProcedure[callee].formUnion(kept.union(before(index + 1)))
         }
     }
 
     /// The instructions of a procedure.
     func range(of procedure: Int) -> Range<Int> {
         let isLast = procedure + 1 == procedureStarts.count
-        return procedureStarts[procedure]..<(isLast ? before.count : procedureStarts[procedure + 1])
+        return procedureStarts[procedure]..<(isLast ? live.count : procedureStarts[procedure + 1])
     }
 
     /// What must be kept across the instruction: for what stands behind it, and for the callers.
     func after(_ index: Int) -> RegisterSet {
-        guard index + 1 < before.count else { return [] }
+        guard index + 1 < live.count else { return [] }
         let procedure = procedure(of: index)
-        return procedure < 0 ? before[index + 1] : before[index + 1].union(acrossProcedure[procedure])
+        return procedure < 0 ? before(index + 1) : before(index + 1).union(acrossProcedure[procedure])
     }
 
     /// What the instruction and what stands behind it can read, or an exit there shows.
-    func before(_ index: Int) -> RegisterSet { before[index] }
+    func before(_ index: Int) -> RegisterSet {
+        observation == .all ? initialised[index] : live[index].intersection(initialised[index])
+    }
 
     /// The procedure that an instruction stands in; -1: the fragment's body.
     private func procedure(of index: Int) -> Int {

@@ -17,7 +17,7 @@ struct InnermostLoops {
         var innermost = -1
         for (index, instruction) in code.instructions.enumerated() {
             guard instruction.operation == .branch || instruction.operation == .jump else { continue }
-            let start = places.place[Int(instruction.target)]
+            let start = places.place(instruction.target)
             guard start <= index, start >= innermost else { continue }
             if start == innermost {
                 // Another jump back to the same label.
@@ -33,19 +33,22 @@ struct InnermostLoops {
 
 /// Where labels stand, and from where they are reached.
 private struct LabelPlaces {
-    /// Per label: the index of its instruction, and the first and last jump to it.
-    private(set) var place: [Int]
-    private var first: [Int]
-    private var last: [Int]
+    /// Of one label: the index of its instruction, and the first and last jump to it.
+    private struct Place: BitwiseCopyable {
+        var index = Int32.max
+        var first = Int32.max
+        var last: Int32 = -1
+    }
+
+    private var places: [Place]
 
     init(_ code: VCode) {
-        place = [Int](repeating: .max, count: code.labelCount)
-        first = place
-        last = [Int](repeating: -1, count: code.labelCount)
+        places = [Place](repeating: Place(), count: code.labelCount)
         for (index, instruction) in code.instructions.enumerated() {
+            let from = Int32(truncatingIfNeeded: index)
             switch instruction.operation {
-            case .label: place[Int(instruction.target)] = index
-            case .branch, .jump: note(Int(instruction.target), index, index)
+            case .label: places[Int(instruction.target)].index = from
+            case .branch, .jump: note(Int(instruction.target), from, from)
             case .call: note(code.label(ofProcedure: instruction.target), -1, .max)
             case .jumpTable:
                 for label in code.fragment.code.tables[Int(instruction.target)].labels {
@@ -56,18 +59,22 @@ private struct LabelPlaces {
         }
     }
 
-    private mutating func note(_ label: Int, _ from: Int, _ to: Int) {
-        first[label] = min(first[label], from)
-        last[label] = max(last[label], to)
+    private mutating func note(_ label: Int, _ from: Int32, _ to: Int32) {
+        places[label].first = min(places[label].first, from)
+        places[label].last = max(places[label].last, to)
     }
+
+    /// The index of a label's instruction.
+    func place(_ label: UInt32) -> Int { Int(places[Int(label)].index) }
 
     func isSimple(_ loop: InnermostLoops.Loop, _ code: VCode) -> Bool {
         for instruction in code.instructions[loop.start...loop.end] {
             switch instruction.operation {
             case .label:
-                let label = Int(instruction.target)
-                let isReached = last[label] >= 0
-                if isReached, first[label] < loop.start || last[label] > loop.end { return false }
+                let place = places[Int(instruction.target)]
+                if place.last >= 0, Int(place.first) < loop.start || Int(place.last) > loop.end {
+                    return false
+                }
             case .call, .callSub, .callHost, .jumpTable, .return: return false
             default: break
             }

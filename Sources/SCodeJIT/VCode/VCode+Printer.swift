@@ -101,23 +101,24 @@ public enum CompilerDump {
     ) -> String {
         let allocation = LinearScan.run(lowered(fragment, observation), observing: observation)
         var text = ""
-        for (number, location) in allocation.locations.enumerated() {
-            let place: String
-            switch location {
-            case .nowhere: continue
-            case .machine(let gpr): place = "\(gpr)"
-            case .vector(let xmm): place = "\(xmm)"
-            case .slot(let slot): place = "frame slot \(slot)"
-            }
-            guard number < Register.count else {
-                text += "\(InstanceConstant.all[number - Register.count]): \(place)\n"
-                continue
-            }
-            let home = allocation.homes[number].map { ", saved across calls in frame slot \($0)" } ?? ""
-            let register = Register(number)
+        for register in RegisterSet.all.registers {
+            guard let place = name(allocation.location(register)) else { continue }
+            let home = allocation.home(register).map { ", saved across calls in frame slot \($0)" } ?? ""
             let name = fragment.code.name(of: register)
             text += "\(register.name)\(name == register.name ? "" : " (\(name))"): \(place)\(home)\n"
         }
+        for constant in InstanceConstant.all {
+            if let place = name(allocation.location(constant)) { text += "\(constant): \(place)\n" }
+        }
         return text
+    }
+
+    private static func name(_ location: Location) -> String? {
+        switch location {
+        case .nowhere: nil
+        case .machine(let gpr): "\(gpr)"
+        case .vector(let xmm): "\(xmm)"
+        case .slot(let slot): "frame slot \(slot)"
+        }
     }
 }

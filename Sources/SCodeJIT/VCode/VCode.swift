@@ -112,8 +112,8 @@ struct InstanceConstant: Hashable, BitwiseCopyable {
     let index: UInt8
     private init(_ index: Int) { self.index = UInt8(truncatingIfNeeded: index) }
 
-    static let count = 2 * ProgramLimits.regions + 1
-    static var all: [InstanceConstant] { (0..<count).map { InstanceConstant($0) } }
+    static let limit = 17  // two for each of `ProgramLimits.regions`, and the address space
+    static var all: some Sequence<InstanceConstant> { (0..<limit).lazy.map { InstanceConstant($0) } }
 
     /// Where the bytes of a region lie.
     static func host(_ region: UInt32) -> InstanceConstant { InstanceConstant(Int(region)) }
@@ -213,6 +213,10 @@ struct VInstruction: BitwiseCopyable {
 struct VCode {
     let fragment: VerifiedFragment
     var instructions: [VInstruction] = []
+    /// Whether some jump or branch leads back.
+    var hasLoops = false
+    /// Whether some access names what its address was computed from, which nothing else may need.
+    var namesSums = false
     /// How many values are kept for a loop.
     var anchorCount = 0
     /// Labels 0 ..< fragment.code.labels.count are the fragment's; one for each procedure's entry follows; the
