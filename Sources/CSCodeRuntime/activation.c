@@ -5,7 +5,8 @@
 
 // void scode_switch(uint64_t *save, uint64_t to): leaves this stack, noting where it is, for another.
 // What the platform's convention lets a callee change needs no saving (System V ABI, AMD64, section 3.2.1); MXCSR
-// and the x87 control word are never changed here.
+// and the x87 control word are never changed here. Both stacks hold the same while it is there, so that debuggers
+// find the caller's frame on either.
 void scode_switch(uint64_t *save, uint64_t to);
 __asm__(
     ".text\n"
@@ -14,33 +15,47 @@ __asm__(
     ".globl scode_switch\n"
     ".type scode_switch, @function\n"
     "scode_switch:\n"
-    "    pushq %rbx\n"
-    "    pushq %rbp\n"
-    "    pushq %r12\n"
-    "    pushq %r13\n"
-    "    pushq %r14\n"
-    "    pushq %r15\n"
+    ".cfi_startproc\n"
+    "    pushq %rbx\n    .cfi_adjust_cfa_offset 8\n    .cfi_rel_offset rbx, 0\n"
+    "    pushq %rbp\n    .cfi_adjust_cfa_offset 8\n    .cfi_rel_offset rbp, 0\n"
+    "    pushq %r12\n    .cfi_adjust_cfa_offset 8\n    .cfi_rel_offset r12, 0\n"
+    "    pushq %r13\n    .cfi_adjust_cfa_offset 8\n    .cfi_rel_offset r13, 0\n"
+    "    pushq %r14\n    .cfi_adjust_cfa_offset 8\n    .cfi_rel_offset r14, 0\n"
+    "    pushq %r15\n    .cfi_adjust_cfa_offset 8\n    .cfi_rel_offset r15, 0\n"
     "    movq %rsp, (%rdi)\n"
     "    movq %rsi, %rsp\n"
-    "    popq %r15\n"
-    "    popq %r14\n"
-    "    popq %r13\n"
-    "    popq %r12\n"
-    "    popq %rbp\n"
-    "    popq %rbx\n"
+    "    popq %r15\n    .cfi_adjust_cfa_offset -8\n    .cfi_restore r15\n"
+    "    popq %r14\n    .cfi_adjust_cfa_offset -8\n    .cfi_restore r14\n"
+    "    popq %r13\n    .cfi_adjust_cfa_offset -8\n    .cfi_restore r13\n"
+    "    popq %r12\n    .cfi_adjust_cfa_offset -8\n    .cfi_restore r12\n"
+    "    popq %rbp\n    .cfi_adjust_cfa_offset -8\n    .cfi_restore rbp\n"
+    "    popq %rbx\n    .cfi_adjust_cfa_offset -8\n    .cfi_restore rbx\n"
     "    ret\n"
+    ".cfi_endproc\n"
     ".size scode_switch, .-scode_switch\n"
-    // Where a new activation begins: rbx holds it. The body never returns here.
+    // Where a new activation begins: rbx holds it. The body never returns here. To debuggers its caller is whoever
+    // resumed it: the frame of scode_switch that host_stack, its first field, points to. The canonical frame address
+    // is 56 above that (DW_CFA_def_cfa_expression: DW_OP_breg3 0, DW_OP_deref, DW_OP_plus_uconst 56).
     ".p2align 4\n"
     ".hidden scode_activation_entry\n"
     ".globl scode_activation_entry\n"
     ".type scode_activation_entry, @function\n"
     "scode_activation_entry:\n"
+    ".cfi_startproc\n"
+    "    .cfi_escape 0x0f, 5, 0x73, 0, 0x06, 0x23, 56\n"
+    "    .cfi_offset rbx, -16\n"
+    "    .cfi_offset rbp, -24\n"
+    "    .cfi_offset r12, -32\n"
+    "    .cfi_offset r13, -40\n"
+    "    .cfi_offset r14, -48\n"
+    "    .cfi_offset r15, -56\n"
     "    movq %rbx, %rdi\n"
     "    call scode_activation_main\n"
     "    ud2\n"
+    ".cfi_endproc\n"
     ".size scode_activation_entry, .-scode_activation_entry\n");
 void scode_activation_entry(void);
+_Static_assert(offsetof(scode_activation, host_stack) == 0, "where debuggers look for it");
 
 static void hand_back(scode_activation *activation, uint64_t event) {
     activation->event = event;

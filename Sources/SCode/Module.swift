@@ -3,9 +3,11 @@ public struct Module: Sendable {
     public let program: VerifiedProgram
 
     /// Reads the text form and verifies it.
+    /// - Parameter fileName: where the text comes from, if debuggers are to find it there.
     /// - Throws: every mistake of the text, or every rule broken, at once.
-    public init(text: String, acceptor: Acceptor) throws(DiagnosticsError) {
-        let parsed = parse(text)
+    public init(text: String, acceptor: Acceptor, fileName: String? = nil) throws(DiagnosticsError) {
+        var parsed = parse(text)
+        if let fileName { parsed.program.sourceFiles = [fileName] }
         let (verified, broken) = Verifier.verify(
             parsed.program, acceptor: acceptor, incomplete: parsed.fragmentsWithErrors)
         let diagnostics = parsed.diagnostics + broken

@@ -23,6 +23,8 @@ public final class NativeCode: Sendable {
     private let memory: CodeMemory
     private let machine: MachineCode
     private let allocation: Allocation
+    /// What debuggers are to forget when the code goes.
+    private let registration: DebuggerRegistration?
 
     /// Compiles a fragment: the pipeline, stage by stage.
     /// - Parameters:
@@ -38,9 +40,13 @@ public final class NativeCode: Sendable {
         try check(vcode)
         if !processor.countsBits, vcode.countsBits { throw .unsupportedProcessor }
         let allocation = LinearScan.run(vcode, observing: observation)
-        let machine = try Emitter(vcode, allocation, observing: observation).run()
+        let machine = try Emitter(
+            vcode, allocation, observing: observation, notesForDebuggers: CodeObserver.areAttached
+        ).run()
         let memory = try CodeMemory(machine.bytes)
-        return NativeCode(fragment, observation, memory, machine, allocation)
+        let address = UInt64(UInt(bitPattern: memory.base))
+        let registration = CodeObserver.show(fragment, machine, at: address)
+        return NativeCode(fragment, observation, memory, machine, allocation, registration)
     }
 
     /// A mistake of the compiler is found where it was made, at a price that release builds do not pay.
@@ -52,14 +58,17 @@ public final class NativeCode: Sendable {
 
     private init(
         _ fragment: VerifiedFragment, _ observation: RegisterObservation, _ memory: CodeMemory,
-        _ machine: MachineCode, _ allocation: Allocation
+        _ machine: MachineCode, _ allocation: Allocation, _ registration: DebuggerRegistration?
     ) {
         self.fragment = fragment
         self.observation = observation
         self.memory = memory
         self.machine = machine
         self.allocation = allocation
+        self.registration = registration
     }
+
+    deinit { registration?.end() }
 
     /// For `scode_enter`.
     public var outerEntry: UnsafeRawPointer { memory.base + machine.outerEntry }

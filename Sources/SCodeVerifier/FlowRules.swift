@@ -30,9 +30,11 @@ struct FlowRules {
         doubles = view.arena.table(view.uses.count, .floats)
     }
 
-    /// - Parameter keepsStates: whether what is known of every value stays with the fragment, for people and tests.
+    /// - Parameters:
+    ///   - keepsStates: whether what is known of every value stays with the fragment, for people and tests.
+    ///   - sourceFiles: what positions refer to.
     /// - Returns: nil when a rule was broken.
-    mutating func check(keepsStates: Bool) -> VerifiedFragment? {
+    mutating func check(keepsStates: Bool, sourceFiles: [String]) -> VerifiedFragment? {
         checkInitialisation()
         guard !hasErrors else { return nil }
         let liveness = Liveness(view, flow, flow.predecessors(view.arena))
@@ -56,7 +58,8 @@ struct FlowRules {
             liveBefore: liveness.before,
             accesses: interpreter.accesses.array(), isSafe: interpreter.isSafe.array(), backward: backward,
             bounds: bounds,
-            origin: origin, states: keepsStates ? KnownValues(interpreter.takeStates()) : nil)
+            origin: origin, sourceFiles: sourceFiles,
+            states: keepsStates ? KnownValues(interpreter.takeStates()) : nil)
     }
 
     private func bounds(_ interpreter: borrowing AbstractInterpreter, _ backward: [Bool]) -> LoopBounds {

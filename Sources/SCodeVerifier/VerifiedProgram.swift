@@ -61,12 +61,15 @@ public final class VerifiedFragment: Sendable {
     public let knownValues: KnownValues?
     /// Per instruction of `code`: the provider's instruction that it serves; nil when `code` is the provider's own.
     public let origin: [UInt32]?
+    /// The files that positions in `code` lie in: the program's.
+    public let sourceFiles: [String]
 
     init(
         code: FragmentCode, regions: [Region], acceptor: Acceptor, flow: ControlFlow,
         macros: [MacroInstruction], procedures: ProcedureFacts, initialised: [RegisterSet],
         doubles: [RegisterSet], liveBefore: [RegisterSet], accesses: [AccessFact], isSafe: [Bool],
-        backward: [Bool], bounds: LoopBounds, origin: [UInt32]?, states: KnownValues?
+        backward: [Bool], bounds: LoopBounds, origin: [UInt32]?, sourceFiles: [String],
+        states: KnownValues?
     ) {
         self.code = code
         self.regions = regions
@@ -88,6 +91,7 @@ public final class VerifiedFragment: Sendable {
         worstCase = bounds.worstCase
         knownValues = states
         self.origin = origin
+        self.sourceFiles = sourceFiles
     }
 
     /// The same fragment with other facts. Tests of the engines force facts that they answer for themselves.
@@ -113,6 +117,7 @@ public final class VerifiedFragment: Sendable {
         worstCase = other.worstCase
         knownValues = other.knownValues
         origin = other.origin
+        sourceFiles = other.sourceFiles
     }
 
     /// Words that an invocation passes: one per parameter, then one per entry register.

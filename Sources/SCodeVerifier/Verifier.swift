@@ -68,7 +68,7 @@ public enum Verifier {
         var flow = FlowRules(
             view, regions: program.regions + acceptor.regions, acceptor: acceptor,
             procedures: procedures.facts, origin: origin)
-        let fragment = flow.check(keepsStates: keepsStates)
+        let fragment = flow.check(keepsStates: keepsStates, sourceFiles: program.sourceFiles)
         diagnostics += flow.diagnostics
         return fragment
     }

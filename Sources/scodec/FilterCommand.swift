@@ -44,6 +44,7 @@ struct Filter: ParsableCommand {
     @Option(
         help: ArgumentHelp("Print what a stage of the compiler makes of the filters.", valueName: "stage"))
     var dump: Stage?
+    @OptionGroup(title: "Profilers and debuggers") var observers: ObserverOptions
 
     private var hasOptions: Bool { !expressions.isEmpty || !files.isEmpty }
 
@@ -79,6 +80,7 @@ struct Filter: ParsableCommand {
         let program = try merged(filters)
         if let dump { return try self.dump(dump, program) }
         guard let capture, let path else { return }
+        try observers.attach()
         let sorted = try sort(capture, program, filters)
         if let write { try Terminal.write(capture.file(of: sorted.taken), to: write) }
         let report = FilterReport(

@@ -25,6 +25,7 @@ struct Run: ParsableCommand {
             """)
 
     @OptionGroup var source: SourceOptions
+    @OptionGroup(title: "Profilers and debuggers") var observers: ObserverOptions
     @Argument(help: "Arguments: integers, decimal or 0x….") var arguments: [String] = []
     @Option(help: "The fragment; default: the first.") var fragment: String?
     @Option(help: "Which engine executes it; 'both' compares them.") var engine = EngineChoice.native
@@ -60,6 +61,7 @@ struct Run: ParsableCommand {
         let code = try verified.fragment(named: fragment, in: input.fileName)
         let data = try dataIn.map { try Terminal.read($0) }
         let words = try argumentWords(code, data, input)
+        try observers.attach()
 
         var results: [RunResult] = []
         for kind in engine.kinds { results.append(try execute(code, kind, data, words)) }

@@ -59,6 +59,8 @@ struct Simulate: ParsableCommand {
     )
     var time: Bool?
 
+    @OptionGroup(title: "Profilers and debuggers") var observers: ObserverOptions
+
     private var compares: Bool { compare || !policies.isEmpty }
 
     func validate() throws {
@@ -91,6 +93,7 @@ struct Simulate: ParsableCommand {
     }
 
     func run() throws {
+        try observers.attach()
         if let replay { return try Replay(path: replay, engine: engine).run() }
         if compares { return try runComparison() }
         guard let path = scenarios.first else { return }

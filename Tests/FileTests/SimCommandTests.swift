@@ -6,7 +6,7 @@ import Testing
     private static let example = "scode-examples/schedulers/fair-users.yaml"
 
     /// A folder of its own, which goes when the test is over.
-    private static func inFolder(_ body: (URL) throws -> Void) throws {
+    static func inFolder(_ body: (URL) throws -> Void) throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }

@@ -20,6 +20,8 @@
 #include <stdint.h>
 #include <stdbool.h>
 
+#include "scode_observers.h"
+
 #define SCODE_REGION_LIMIT 8
 #define SCODE_ARGUMENT_LIMIT 16
 #define SCODE_FRAME_LIMIT 64  // slots for SCODE registers: one each

@@ -189,7 +189,9 @@ struct ProgramTexts {
         if let known = modules[source.text] {
             module = known
         } else {
-            do { module = try Module(text: source.text, acceptor: .application) } catch {
+            do {
+                module = try Module(text: source.text, acceptor: .application, fileName: source.path)
+            } catch {
                 throw .fragment(path: source.path, error.diagnostics)
             }
             modules[source.text] = module

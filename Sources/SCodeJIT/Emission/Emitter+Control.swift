@@ -124,7 +124,7 @@ extension Emitter {
     /// are kept in machine registers.
     /// - Parameter instance: where the address of the instance is: its own register, or rsi on the way in from outside.
     mutating func emitPrologue(instance: GPR) {
-        if frameSize != 0 { assembler.alu(.sub, .w64, .rsp, immediate: frameSize) }
+        if frameSize != 0 { growStack(frameSize) }
         // What overwrites the instance comes last.
         for isLast in [false, true] {
             let live = allocation.liveness.before(0)
@@ -169,22 +169,24 @@ extension Emitter {
 
         assembler.align(to: 16)
         let outer = assembler.position
+        noteStack(0)
+        notes?.saved = saved
         if saved.isEmpty {
             emitPrologue(instance: .rsi)
             assembler.jmp(body)
             return outer
         }
         let padding: Int32 = saved.count % 2 == 0 ? 8 : 0  // with the return address: aligned to 16
-        for register in saved { assembler.push(register) }
-        if padding != 0 { assembler.alu(.sub, .w64, .rsp, immediate: padding) }
+        for register in saved { push(register) }
+        if padding != 0 { growStack(padding) }
         if saved.contains(Self.context) { assembler.mov(.w64, Self.context, .rdi) }
         if saved.contains(Self.instance) { assembler.mov(.w64, Self.instance, .rsi) }
         let countsBudget = saved.contains(Self.budget)
         if countsBudget { assembler.load(.w64, Self.budget, contextField(SCODE_OFFSET_BUDGET)) }
         assembler.call(entry)
         if countsBudget { assembler.store(.w64, contextField(SCODE_OFFSET_BUDGET), Self.budget) }
-        if padding != 0 { assembler.alu(.add, .w64, .rsp, immediate: padding) }
-        for register in saved.reversed() { assembler.pop(register) }
+        if padding != 0 { shrinkStack(padding) }
+        for register in saved.reversed() { pop(register) }
         assembler.ret()
         return outer
     }
@@ -193,8 +195,9 @@ extension Emitter {
 
     /// Leaves the frame, with status in eax and value in rdx.
     mutating func emitLeave() {
-        if frameSize != 0 { assembler.alu(.add, .w64, .rsp, immediate: frameSize) }
+        if frameSize != 0 { shrinkStack(frameSize) }
         assembler.ret()
+        noteStack(frameSize)  // of what follows, which is reached by other ways
     }
 
     mutating func emitAccept(_ instruction: VInstruction) {
@@ -245,16 +248,20 @@ extension Emitter {
         for path in coldPaths {
             switch path {
             case .site(let kind, let entry, let source):
+                noteColdCode(source)
                 assembler.bind(entry)
                 emitSiteCall(kind, source)
             case .interrupt(let entry, let back, let source):
+                noteColdCode(source)
                 assembler.bind(entry)
                 emitSiteCall(.interrupt, source)
                 assembler.jmp(back)
             case .slowAccess(let instruction, let entry, let back):
+                noteColdCode(instruction.source)
                 emitSlowAccess(instruction, entry, back)
             }
         }
+        notes?.helpersOffset = assembler.position
         if let slowAccess { emitSlowAccessHelper(slowAccess) }
     }
 
@@ -280,6 +287,7 @@ extension Emitter {
         guard !stubs.isEmpty else { return }
         let tail = assembler.newLabel()
         for (kind, label) in stubs {
+            noteStack(0)
             assembler.bind(label)
             switch kind {
             case .interrupt:
@@ -307,6 +315,7 @@ extension Emitter {
             assembler.jmp(tail)
         }
         assembler.bind(tail)
+        noteStack(0)
         emitObservation()
         emitLeave()
     }
@@ -318,7 +327,7 @@ extension Emitter {
         assembler.jcc(.e, abort)
         emitObservation()
         assembler.load(.w64, .rcx, contextField(SCODE_OFFSET_EXIT_SITE))
-        assembler.push(.rcx)
+        push(.rcx)
         let interrupt: @convention(c) (UnsafeMutablePointer<scode_context>?) -> Void = scode_interrupt
         emitPreservingCall(of: unsafeBitCast(interrupt, to: UnsafeRawPointer.self)) { _ in }
         assembler.ret()
@@ -328,6 +337,7 @@ extension Emitter {
     /// call off the stack. Changes nothing but rcx.
     private mutating func emitObservation() {
         assembler.pop(.rcx)
+        noteStack(frameSize)
         assembler.store(.w64, contextField(SCODE_OFFSET_EXIT_SITE), .rcx)
         for register in LinearScan.allocatable where allocation.uses(register) {
             assembler.store(.w64, contextField(SCODE_OFFSET_MACHINE + Int(register.rawValue) * 8), register)

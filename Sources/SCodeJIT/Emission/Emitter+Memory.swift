@@ -243,6 +243,7 @@ extension Emitter {
                 UnsafeMutablePointer<scode_context>?, UnsafeMutablePointer<scode_instance>?, UInt64, UInt32,
                 UInt64
             ) -> UnsafeMutableRawPointer? = scode_resolve
+        noteStack(0)
         assembler.bind(entry)
         emitPreservingCall(of: unsafeBitCast(resolve, to: UnsafeRawPointer.self)) { assembler in
             assembler.mov(.w64, .r8, .rdx)
@@ -262,8 +263,8 @@ extension Emitter {
         let vectors = LinearScan.allocatableVectors.filter { allocation.uses($0) }
         // The return address and six registers take 56 bytes; with 8 more rsp is aligned again.
         let space = Int32((vectors.count * 8 + 15) / 16 * 16 + 8)
-        for register in saved { assembler.push(register) }
-        assembler.alu(.sub, .w64, .rsp, immediate: space)
+        for register in saved { push(register) }
+        growStack(space)
         for (index, vector) in vectors.enumerated() {
             assembler.store(.double, Memory(.rsp, Int32(index) * 8), vector)
         }
@@ -274,8 +275,8 @@ extension Emitter {
         for (index, vector) in vectors.enumerated() {
             assembler.load(.double, vector, Memory(.rsp, Int32(index) * 8))
         }
-        assembler.alu(.add, .w64, .rsp, immediate: space)
-        for register in saved.reversed() { assembler.pop(register) }
+        shrinkStack(space)
+        for register in saved.reversed() { pop(register) }
     }
 
     /// A call in which an interruptible fragment can stop: whoever it stops for sees what is left of the budget, and

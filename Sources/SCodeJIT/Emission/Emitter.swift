@@ -28,6 +28,8 @@ struct MachineCode {
     var ranges: [CodeRange]
     /// Where the prologue, stubs and cold code begin: not the work of any one instruction.
     var coldOffset: Int
+    /// When they were asked for.
+    var notes: DebugNotes?
 }
 
 /// Turns VCode into machine code.
@@ -64,6 +66,10 @@ struct Emitter: ~Copyable {
     let readsConstants: Bool
     /// The slot of the return address of level 1.
     let firstReturnSlot: Int
+    /// What debuggers want to know, if anybody is there to be shown it.
+    var notes: DebugNotes?
+    /// How far rsp lies below the return address; followed for the notes only.
+    var stackDepth: Int32 = 0
 
     /// Whether the fragment stops when its budget is used up, and counts the budget of whoever resumes it.
     var isInterruptible: Bool { vcode.fragment.acceptor.isInterruptible }
@@ -90,8 +96,12 @@ struct Emitter: ~Copyable {
         case slowAccess(VInstruction, entry: CodeLabel, back: CodeLabel)
     }
 
-    init(_ vcode: VCode, _ allocation: Allocation, observing observation: RegisterObservation) {
+    init(
+        _ vcode: VCode, _ allocation: Allocation, observing observation: RegisterObservation,
+        notesForDebuggers: Bool = false
+    ) {
         self.vcode = vcode
+        notes = notesForDebuggers ? DebugNotes() : nil
         self.allocation = allocation
         self.observation = observation
         var calls = false
@@ -139,7 +149,7 @@ struct Emitter: ~Copyable {
         let bytes = [UInt8](assembler.bytes)
         return MachineCode(
             bytes: bytes, innerEntry: inner, outerEntry: outer, sites: sites, ranges: ranges,
-            coldOffset: cold)
+            coldOffset: cold, notes: notes)
     }
 
     /// Emits one VCode instruction, or two that go together. Returns how many.
