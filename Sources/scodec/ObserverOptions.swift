@@ -10,7 +10,7 @@ struct ObserverOptions: ParsableArguments {
             "Show code and source lines to 'perf inject --jit': write jit-PID.dump into this folder. Record with 'perf record -k 1'.",
             valueName: "folder"))
     var jitdump: String?
-    @Flag(help: "Show symbols, source lines and frames of fragments to a debugger, GDB or LLDB.")
+    @Flag(help: "Show symbols, source lines and frames of fragments to GDB.")
     var gdb = false
 
     /// To be called before anything is compiled.

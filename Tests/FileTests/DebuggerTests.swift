@@ -156,21 +156,26 @@ struct DebuggerTests {
         #expect(frames.dropFirst(3).contains { $0.isOfSwift }, "\(lines)")
     }
 
-    /// A program that has stopped for a page runs on a stack of its own; who resumed it is found on another.
-    @Test func activationsAreSeen() throws {
+    /// A program that stops, for a page or because its time is up, runs on a stack of its own; who resumed it is found
+    /// on another.
+    @Test(arguments: [
+        ("copy-on-write", "scode_page_fault", "main", "copy-on-write.scode:64"),
+        ("demand-paging", "scode_interrupt", "fault", "demand-paging.scode:"),
+    ])
+    func activationsAreSeen(_ scenario: String, _ function: String, _ name: String, _ place: String) throws {
         let lines = try Self.debug(
-            ["sim", "scode-examples/programs/copy-on-write.yaml", "--gdb"],
+            ["sim", "scode-examples/programs/\(scenario).yaml", "--gdb"],
             """
-            break scode_page_fault
+            break \(function)
             run
             echo here\\n
             backtrace
             """)
         let frames = try #require(Self.backtraces(lines, after: "here").first, "\(lines)")
         let names = frames.map(\.name)
-        #expect(Self.isSubsequence(["main.stubs", "main", "main.entry"], of: names), "\(lines)")
-        let places = frames.filter { $0.name == "main" }.map(\.place)
-        #expect(places.first == "copy-on-write.scode:64", "\(lines)")
+        #expect(Self.isSubsequence(["\(name).stubs", name, "\(name).entry"], of: names), "\(lines)")
+        let places = frames.filter { $0.name == name }.map(\.place)
+        #expect(places.first?.hasPrefix(place) == true, "\(lines)")
         let below = names.drop { $0 != "scode_activation_entry" }
         #expect(below.contains { $0.hasPrefix("$s5SCode10ActivationC6resume") }, "\(lines)")
     }

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// GDB's interface ("JIT Compilation Interface" in its manual), also read by LLDB: a debugger sets a breakpoint in the
+// GDB's interface ("JIT Compilation Interface" in its manual): a debugger sets a breakpoint in the
 // function and reads the descriptor when it is reached.
 typedef struct jit_code_entry {
     struct jit_code_entry *next_entry;

@@ -11,7 +11,7 @@ public enum CodeObserver: Sendable, Hashable {
     /// `jit-PID.dump` in a directory, for `perf inject --jit`: names, machine code and lines. The samples must be timed
     /// by the same clock: `perf record -k 1`.
     case jitDump(directory: String)
-    /// GDB and LLDB, by GDB's interface for code that is made at run time: symbols, lines, and how to unwind frames.
+    /// GDB, by its interface for code that is made at run time: symbols, lines, and how to unwind frames.
     /// It costs most while a debugger is there, which then reads what it is shown at once.
     case debugger
 

@@ -327,7 +327,8 @@ extension Emitter {
         assembler.jcc(.e, abort)
         emitObservation()
         assembler.load(.w64, .rcx, contextField(SCODE_OFFSET_EXIT_SITE))
-        push(.rcx)
+        assembler.push(.rcx)
+        noteStack(0)  // it is the caller again
         let interrupt: @convention(c) (UnsafeMutablePointer<scode_context>?) -> Void = scode_interrupt
         emitPreservingCall(of: unsafeBitCast(interrupt, to: UnsafeRawPointer.self)) { _ in }
         assembler.ret()
