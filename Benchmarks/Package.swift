@@ -52,6 +52,6 @@ let package = Package(
                 .product(name: "SCodeAcceptors", package: "scode"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            path: "Benchmarks/Kernels"),
+            path: "Benchmarks/Kernels", swiftSettings: [.treatAllWarnings(as: .error)]),
     ]
 )

@@ -45,7 +45,7 @@ struct SCodeEngine: CompilingEngine {
                 throw EngineFailure("\(kernel.name) has no fragment")
             }
             return try InstalledKernel(
-                kernel, code, memory, lengthParameter: kernel.kind == .compiled ? nil : 0)
+                kernel, code, memory, lengthParameter: kernel.kind == .compiled ? nil : 0, sharing: cache)
         }
     }
 
@@ -83,7 +83,7 @@ struct ImportedEngine: Engine {
             throw EngineFailure("\(kernel.name).bpf.o has no fragment")
         }
         let memory = try FragmentMemory(kernel, policy: .physical)
-        return try InstalledKernel(kernel, code, memory, lengthParameter: 1)
+        return try InstalledKernel(kernel, code, memory, lengthParameter: 1, sharing: nil)
     }
 }
 
@@ -137,7 +137,7 @@ final class InstalledKernel: LoadedKernel {
 
     init(
         _ kernel: Kernel, _ code: VerifiedFragment, _ place: FragmentMemory, lengthParameter: Int?,
-        sharing cache: CodeCache? = nil
+        sharing cache: CodeCache?
     ) throws {
         fragment = try Fragment(
             code, regions: code.regions.map(place.binding), space: place.space, sharing: cache)
@@ -170,7 +170,8 @@ final class InstalledKernel: LoadedKernel {
 
 extension Optimisations {
     private static let names: [(name: String, pass: Optimisations)] = [
-        ("strength reduction", .strengthReduction)
+        ("strength reduction", .strengthReduction), ("anchor hoisting", .anchorHoisting),
+        ("dead code", .deadCode),
     ]
 
     /// Each pass by itself; one that has no name yet by the number of its bit.
