@@ -5,11 +5,13 @@ import Foundation
 struct Effort {
     /// Times that every system is measured, in turns.
     var rounds: Int
+    /// Times that a kernel is loaded for that, each time to another place: where code lies can make a tenth.
+    var loadings: Int
     /// Nanoseconds that the reference takes in a sample.
     var sample: Double
 
-    static let full = Effort(rounds: 101, sample: 1e6)
-    static let quick = Effort(rounds: 21, sample: 3e5)
+    static let full = Effort(rounds: 105, loadings: 7, sample: 1e6)
+    static let quick = Effort(rounds: 21, loadings: 3, sample: 3e5)
 }
 
 extension Collection<Double> {
@@ -40,7 +42,8 @@ struct Measurement {
     let kernel: Kernel
     let effort: Effort
     private typealias Contestant = (name: String, loaded: any LoadedKernel)
-    private let contestants: [Contestant]
+    /// As often as the effort says, the same systems in the same order.
+    private let loadings: [[Contestant]]
 
     /// Loads the kernel everywhere, and sees that all do the same.
     /// - Parameter engines: the first one is the reference.
@@ -48,15 +51,17 @@ struct Measurement {
     init(_ kernel: Kernel, _ engines: [any Engine], _ effort: Effort) throws {
         self.kernel = kernel
         self.effort = effort
-        contestants = try Measurement.load(kernel, engines)
-        for (name, loaded) in contestants {
+        loadings = try (0..<effort.loadings).map { _ in try Measurement.load(kernel, engines) }
+        for (name, loaded) in loadings[0] {
             kernel.reset(loaded.memory)
             let result = try loaded.call(1)
             if result != kernel.answer {
                 throw EngineFailure("\(name): \(kernel.name) gives \(result), not \(kernel.answer)")
             }
         }
-        try Measurement.checkAgreement(kernel, contestants, calls: [1, 2, 99, 150])
+        for contestants in loadings {
+            try Measurement.checkAgreement(kernel, contestants, calls: [1, 2, 99, 150])
+        }
         for length: UInt64 in [0, 1, 2, 3, 34, 37, 61] {
             let shorter = kernel.shortened(to: length)
             try Measurement.checkAgreement(shorter, Measurement.load(shorter, engines), calls: [1, 3])
@@ -99,8 +104,9 @@ struct Measurement {
 
     func run() throws -> [Timing] {
         let count = try callsOfASample()
-        var times = Array(repeating: [Double](), count: contestants.count)
+        var times = Array(repeating: [Double](), count: loadings[0].count)
         for round in 0..<effort.rounds {
+            let contestants = loadings[round % loadings.count]
             var expected: UInt64?
             // Everybody has each place in the order in turn.
             for place in contestants.indices {
@@ -116,7 +122,7 @@ struct Measurement {
                 expected = result
             }
         }
-        return contestants.enumerated().map { index, contestant in
+        return loadings[0].enumerated().map { index, contestant in
             Timing(
                 engine: contestant.name, nanoseconds: times[index].median,
                 ratio: zip(times[index], times[0]).map { $0 / $1 }.median,
@@ -126,7 +132,7 @@ struct Measurement {
 
     /// So many that the reference takes as long as the effort wants.
     private func callsOfASample() throws -> UInt64 {
-        let reference = contestants[0].loaded
+        let reference = loadings[0][0].loaded
         var count: UInt64 = 1
         while true {
             kernel.reset(reference.memory)
