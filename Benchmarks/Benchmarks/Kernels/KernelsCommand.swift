@@ -6,7 +6,7 @@ import Foundation
 @main
 struct KernelsCommand: ParsableCommand {
     enum Section: String, CaseIterable, ExpressibleByArgument {
-        case kernels, optimisations, calls, compile, footprint
+        case kernels, passes, calls, compile, footprint
     }
 
     static let configuration = CommandConfiguration(
@@ -103,12 +103,15 @@ struct KernelsCommand: ParsableCommand {
                 results.kernels.append(.init(kernel: kernel.name, timings: timings))
             }
         }
-        if isWanted(.optimisations), engines.present.contains(where: { $0.name == "scode" }) {
-            let all = SCodeEngine(name: "all", policy: .physical, places: places)
-            for kernel in Kernel.all where kernel.kind == .timed && isWanted(kernel) {
-                report("measuring \(kernel.name) with fewer optimisations")
-                let timings = try Measurement(kernel, [all] + SCodeEngine.withLess(places), effort).run()
-                results.optimisations.append(.init(kernel: kernel.name, timings: timings))
+        if isWanted(.passes) {
+            for engine in engines.present.compactMap({ $0 as? SCodeEngine }) {
+                var measured = Results.PassTimings(policy: engine.policy.name)
+                for kernel in Kernel.all where kernel.kind == .timed && isWanted(kernel) {
+                    report("measuring \(kernel.name) with fewer passes")
+                    let timings = try Measurement(kernel, [engine] + engine.withFewerPasses(), effort).run()
+                    measured.kernels.append(.init(kernel: kernel.name, timings: timings))
+                }
+                results.passes.append(measured)
             }
         }
         if isWanted(.calls) {

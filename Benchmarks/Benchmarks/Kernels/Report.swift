@@ -23,7 +23,8 @@ struct Report {
     }
 
     private var sections: [Section] {
-        [kernels, engines, optimisations, compileTimes, steps, sizes, footprint, bars].compactMap { $0 }
+        [kernels, engines].compactMap { $0 } + passes
+            + [compileTimes, steps, sizes, footprint, bars].compactMap { $0 }
     }
 
     private var names: [String] { results.engines.map(\.name) }
@@ -58,16 +59,19 @@ struct Report {
         return Section(title: "Columns", table: table)
     }
 
-    private var optimisations: Section? {
-        guard let columns = results.optimisations.first?.timings.map(\.engine) else { return nil }
-        var table = Table(["kernel"] + columns)
-        for kernel in results.optimisations {
-            table.rows.append([kernel.kernel] + columns.map { short(kernel.timing($0)?.ratio) })
+    private var passes: [Section] {
+        results.passes.compactMap { measured in
+            guard let columns = measured.kernels.first?.timings.map(\.engine) else { return nil }
+            var table = Table(["regions \(measured.policy)"] + columns)
+            for kernel in measured.kernels {
+                table.rows.append([kernel.kernel] + columns.map { short(kernel.timing($0)?.ratio) })
+            }
+            table.rows.append(
+                ["geometric mean"] + columns.map { short(measured.kernels.geometricMean($0)) })
+            return Section(
+                title: "What the compiler's passes buy: time as a multiple of the time with all", table: table
+            )
         }
-        table.rows.append(
-            ["geometric mean"] + columns.map { short(results.optimisations.geometricMean($0)) })
-        return Section(
-            title: "What the compiler's passes buy: time as a multiple of the time with all", table: table)
     }
 
     private var compileTimes: Section? {

@@ -25,9 +25,9 @@ struct SCodeEngine: CompilingEngine {
     }
 
     /// One without any optimisation, and for each one without that.
-    static func withLess(_ places: Places) -> [SCodeEngine] {
+    func withFewerPasses() -> [SCodeEngine] {
         func engine(_ name: String, _ optimisations: Optimisations) -> SCodeEngine {
-            SCodeEngine(name: name, policy: .physical, places: places, optimisations: optimisations)
+            SCodeEngine(name: name, policy: policy, places: places, optimisations: optimisations)
         }
         return [engine("none", [])]
             + Optimisations.passes.map {
