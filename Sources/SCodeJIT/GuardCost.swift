@@ -5,6 +5,11 @@ public enum GuardCost {
     public static let region = 3
     /// Page and TLB: last byte, page, index, comparison, branch.
     public static let page = 8
+    /// What `GuardPolicy.masksSpeculation` adds to each of the two, and to an index: mask and its application; of a page,
+    /// the mask is made in three.
+    public static let regionMask = 2
+    public static let pageMask = 4
+    public static let indexMask = 4
     public static let divisor = 2
     public static let index = 2
     /// Copy, mask, branch.

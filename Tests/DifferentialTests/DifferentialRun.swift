@@ -52,11 +52,13 @@ struct DifferentialRun {
     private mutating func next() -> (VerifiedFragment, Program)? {
         guard seed % 4 == 3 else { return TestMachine.randomFragment(seed) }
         var generator = ProgramGenerator(
-            seed: seed, acceptor: TestMachine.acceptor, regions: TestMachine.regions)
+            seed: seed, acceptor: TestMachine.acceptor(of: seed), regions: TestMachine.regions)
         var program = generator.make()
         program.fragments[0].mutate(regions: program.regions.count, seed: seed)
         statistics.mutated += 1
-        guard let fragment = Verifier.verify(program, acceptor: TestMachine.acceptor).program?.fragments.first
+        guard
+            let fragment = Verifier.verify(program, acceptor: TestMachine.acceptor(of: seed)).program?
+                .fragments.first
         else { return nil }
         statistics.acceptedMutants += 1
         return (fragment, program)
@@ -75,7 +77,8 @@ struct DifferentialRun {
         var judge = comparer
         let seed = seed
         func isFaulty(_ program: Program) -> Bool {
-            guard let verified = Verifier.verify(program, acceptor: TestMachine.acceptor).program else {
+            guard let verified = Verifier.verify(program, acceptor: TestMachine.acceptor(of: seed)).program
+            else {
                 return false
             }
             return (try? judge.compare(verified.fragments, seed: seed).difference) != nil

@@ -48,6 +48,13 @@ final class TestMachine {
             unsafeBitCast(swallow, to: UnsafeRawPointer.self)),
     ]
 
+    /// One program in four is compiled with masks against speculation.
+    static func acceptor(of seed: UInt64) -> Acceptor {
+        var acceptor = acceptor
+        acceptor.guards.masksSpeculation = seed >> 8 & 3 == 3
+        return acceptor
+    }
+
     static let acceptor = Acceptor(
         name: "test", suppliedArguments: 1,
         macros: [

@@ -7,7 +7,9 @@ import Testing
 @Suite struct GuardCostTests {
     /// Machine instructions on the way through the SCODE instruction with this mnemonic; calls of stubs and of the
     /// runtime are not on it.
-    private func count(_ mnemonic: String, in body: String, region: String = "physical") throws -> Int {
+    private func count(
+        _ mnemonic: String, in body: String, region: String = "physical", guards: GuardPolicy = .standard
+    ) throws -> Int {
         let text = """
             region data: \(region) rw, 64
             fragment f(n: ul, from: p = data, always: p in r9 = data) {
@@ -18,7 +20,7 @@ import Testing
             }
             """
         let acceptor = Acceptor(
-            name: "cost", suppliedArguments: 2,
+            name: "cost", suppliedArguments: 2, guards: guards,
             macros: [MacroInstruction("accept", [.value(.ul)], .accept, meaning: "")])
         let code = try #require(try Module(text: text, acceptor: acceptor).fragment())
         let index = try #require(code.code.instructions.firstIndex { $0.opcode.mnemonic == mnemonic })
@@ -47,6 +49,20 @@ import Testing
         let paged = try count("ldul", in: "    ldul v, from, n\n    movul n, v", region: "virtual")
         let proved = try count("ldul", in: "    andul k, n, 31\n    ldul v, always, k\n    movul n, v")
         #expect(paged - proved == GuardCost.page)
+    }
+
+    /// A proof does not count: it follows branches, and the processor guesses them.
+    @Test func speculationIsMasked() throws {
+        let masks = GuardPolicy(masksSpeculation: true)
+        let access = "    ldul v, from, n\n    movul n, v"
+        let proved = "    andul k, n, 31\n    ldul v, always, k\n    movul n, v"
+        let guarded = try count("ldul", in: access)
+        #expect(try count("ldul", in: access, guards: masks) == guarded + GuardCost.regionMask)
+        #expect(try count("ldul", in: proved, guards: masks) == guarded + GuardCost.regionMask)
+        let paged = try count("ldul", in: access, region: "virtual")
+        #expect(try count("ldul", in: access, region: "virtual", guards: masks) == paged + GuardCost.pageMask)
+        let jump = "    andul n, n, 3\n    jt n, t"
+        #expect(try count("jt", in: jump, guards: masks) == count("jt", in: jump) + GuardCost.indexMask)
     }
 
     @Test func divisors() throws {

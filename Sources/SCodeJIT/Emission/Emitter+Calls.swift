@@ -57,6 +57,7 @@ extension Emitter {
         loadOperand(instruction, .rax)
         assembler.alu(.cmp, .w64, .rax, instanceField(SCODE_OFFSET_SLOT_COUNT))
         assembler.jcc(.ae, noSlot)
+        if masksSpeculation { emitMaskUnlessBelow(.rax) }
         assembler.alu(.sub, .w64, Self.budget, immediate: 1)
         assembler.jcc(.b, noBudget)
         assembler.alu(.cmp, .w64, contextField(SCODE_OFFSET_DEPTH), immediate: 0)

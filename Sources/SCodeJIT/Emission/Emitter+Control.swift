@@ -101,8 +101,15 @@ extension Emitter {
     mutating func emitJumpTable(_ instruction: VInstruction) {
         let table = tables[instruction.target] ?? assembler.newLabel()
         tables[instruction.target] = table
+        var index = fetch(instruction.a, .rcx)
+        if masksSpeculation {
+            let count = vcode.fragment.code.tables[Int(instruction.target)].labels.count
+            assembler.mov(.w64, .rax, index)
+            index = .rax
+            assembler.alu(.cmp, .w64, .rax, immediate: Int32(truncatingIfNeeded: count))
+            emitMaskUnlessBelow(.rax)
+        }
         assembler.lea(.rdx, table)
-        let index = fetch(instruction.a, .rcx)
         assembler.loadSigned(.w32, to: .w64, .rax, Memory(.rdx, index: index, .x4))
         assembler.alu(.add, .w64, .rax, .rdx)
         assembler.jmp(.rax)

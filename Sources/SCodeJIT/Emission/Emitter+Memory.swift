@@ -61,6 +61,7 @@ extension Emitter {
         let count = SCODE_OFFSET_REGION_OFFSET_COUNT + instruction.size.trailingZeroBitCount * 8
         assembler.alu(.cmp, .w64, .rax, regionField(region, count))
         assembler.jcc(.ae, slow)
+        if masksSpeculation { emitMaskUnlessBelow(.rax) }
         assembler.bind(back)
     }
 
@@ -154,8 +155,25 @@ extension Emitter {
         let tag = instruction.flag ? SCODE_OFFSET_TLB_WRITE_TAG : SCODE_OFFSET_TLB_READ_TAG
         assembler.alu(.cmp, .w64, .rcx, Memory(.rdx, Int32(SCODE_OFFSET_TLB + tag)))
         assembler.jcc(.ne, slow)
-        assembler.alu(.add, .w64, .rax, Memory(.rdx, Int32(SCODE_OFFSET_TLB + SCODE_OFFSET_TLB_ADDEND)))
+        let addend = Memory(.rdx, Int32(SCODE_OFFSET_TLB + SCODE_OFFSET_TLB_ADDEND))
+        if masksSpeculation {
+            // rcx: all ones when the tags are equal, else zero; so the address is no host address otherwise.
+            assembler.set(.e, .rcx)
+            assembler.zeroExtend(.w8, .rcx, .rcx)
+            assembler.unary(.neg, .w64, .rcx)
+            assembler.alu(.add, .w64, .rax, addend)
+            assembler.alu(.and, .w64, .rax, .rcx)
+        } else {
+            assembler.alu(.add, .w64, .rax, addend)
+        }
         assembler.bind(back)
+    }
+
+    /// Behind a comparison, and the branch that takes what is not below away: zero for what is not below all the same,
+    /// while the processor guesses. Uses rcx.
+    mutating func emitMaskUnlessBelow(_ machine: GPR) {
+        assembler.alu(.sbb, .w64, .rcx, .rcx)
+        assembler.alu(.and, .w64, machine, .rcx)
     }
 
     private mutating func slowPath(_ instruction: VInstruction) -> (entry: CodeLabel, back: CodeLabel) {

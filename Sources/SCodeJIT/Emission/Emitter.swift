@@ -74,6 +74,9 @@ struct Emitter: ~Copyable {
     /// Whether the fragment stops when its budget is used up, and counts the budget of whoever resumes it.
     var isInterruptible: Bool { vcode.fragment.acceptor.isInterruptible }
 
+    /// Whether addresses and indices are kept inside without a branch, too.
+    var masksSpeculation: Bool { vcode.fragment.acceptor.guards.masksSpeculation }
+
     static let context = GPR.r15
     static let budget = GPR.r14
     static let instance = GPR.r13

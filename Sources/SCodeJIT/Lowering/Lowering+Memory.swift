@@ -31,11 +31,13 @@ extension Lowering {
             access.target = UInt32(region)
             access.place = .host
             access.immediate = offset
-        case .inside(let region) where isMapped(region, isStore),
-            .proved(let region, _) where isMapped(region, isStore):
+        case .inside(let region) where isMapped(region, isStore) && !masksSpeculation,
+            .proved(let region, _) where isMapped(region, isStore) && !masksSpeculation:
             access.target = UInt32(region)
             locateInside(&access, instruction, index, hasAddress: hasAddress)
-        case .based(let region) where isCheckedInline(region, isStore):
+        case .inside(let region) where isMapped(region, isStore),
+            .proved(let region, _) where isMapped(region, isStore),
+            .based(let region) where isCheckedInline(region, isStore):
             guardRegion(&access, instruction, index, region, hasAddress: hasAddress)
         case .proved, .inside, .based, .unknown:
             // With one region to choose from, an address of unknown origin is most likely in that.

@@ -11,6 +11,8 @@ struct Lowering {
     private let observation: RegisterObservation
     /// The one region whose addresses are checked when the code runs, if there is but one and it is physical.
     let onlyPhysicalRegion: UInt8?
+    /// Whether a proof that rests on branches is not enough.
+    let masksSpeculation: Bool
     let writers: Writers
     var forms = AddressForms()
     private var output: VCode
@@ -27,6 +29,7 @@ struct Lowering {
         self.observation = observation
         code = fragment.code
         onlyPhysicalRegion = Self.onlyPhysicalRegion(fragment.regions)
+        masksSpeculation = fragment.acceptor.guards.masksSpeculation
         writers = Writers(fragment)
         output = VCode(fragment)
         output.instructions.reserveCapacity(code.instructions.count * 2)

@@ -32,15 +32,21 @@ public struct GuardPolicy: Sendable, Hashable {
     public var store: CodeTemplate?
     /// Whether backward jumps and calls are charged to the budget. An acceptor that says no ends loops by `jump`.
     public var chargesBudget: Bool
+    /// Whether native code also keeps the processor from making, ahead of a comparison that will turn out otherwise, an
+    /// access outside what the fragment was given. Accesses are then held against their region even where the verifier
+    /// has proved them, since its proof follows branches and the processor guesses them; offsets, table indices and
+    /// slots are made zero where the comparison fails, without a branch.
+    public var masksSpeculation: Bool
 
     public init(
         jump: CodeTemplate? = nil, load: CodeTemplate? = nil, store: CodeTemplate? = nil,
-        chargesBudget: Bool = true
+        chargesBudget: Bool = true, masksSpeculation: Bool = false
     ) {
         self.jump = jump
         self.load = load
         self.store = store
         self.chargesBudget = chargesBudget
+        self.masksSpeculation = masksSpeculation
     }
 
     /// The budget, and the regions' policies; nothing besides.
