@@ -16,6 +16,8 @@ struct DebugNotes {
     var cold: [CodeRange] = []
     /// Where what the cold code calls begins: the slow access and the stubs.
     var helpersOffset = 0
+    /// Where all stubs that leave go; nil when there are none.
+    var abortOffset: Int?
     /// What the outer entry pushes, first to last.
     var saved: [GPR] = []
 }
@@ -67,7 +69,8 @@ struct CodeDescription {
         let end = hasOuter ? machine.outerEntry : bytes.count
         let all = [
             Part(name: name, range: 0..<notes.helpersOffset, clobbered: notes.saved),
-            Part(name: name + ".stubs", range: notes.helpersOffset..<end),
+            Part(name: name + ".stubs", range: notes.helpersOffset..<(notes.abortOffset ?? end)),
+            Part(name: name + ".abort", range: (notes.abortOffset ?? end)..<end),
             Part(name: name + ".entry", range: end..<bytes.count, saved: notes.saved),
         ]
         parts = all.filter { !$0.range.isEmpty }

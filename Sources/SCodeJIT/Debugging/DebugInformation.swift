@@ -67,8 +67,10 @@ struct DebugInformation {
     /// `.debug_line` (section 6.2): the files, and a program whose every `copy` is a row of the table.
     var lines: [UInt8] {
         var header = ByteWriter()
-        header.put([1, 1, 1])  // bytes that instructions are multiples of; operations in one; rows are statements
-        header.put([0, 1, 13])  // no use is made of special opcodes: base and range of lines, the first opcode
+        // Instructions are multiples of one byte, have one operation, and begin statements.
+        header.put([1, 1, 1])
+        // Base and range of lines in special opcodes, which are not used, and the first of those.
+        header.put([0, 1, 13])
         header.put([0, 1, 1, 1, 1, 0, 0, 0, 1, 0, 0, 1])  // operands of the standard opcodes
         header.put(UInt8(0))  // no directories: paths are absolute
         for file in code.files {

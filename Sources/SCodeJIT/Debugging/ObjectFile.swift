@@ -100,7 +100,8 @@ struct ObjectFile {
         body.align(to: 8)
 
         var out = ByteWriter()
-        out.put([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1] + [UInt8](repeating: 0, count: 9))  // 64 bits, little-endian
+        // 64 bits, little-endian.
+        out.put([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1] + [UInt8](repeating: 0, count: 9))
         out.put(UInt16(1))  // relocatable
         out.put(UInt16(62))  // x86-64
         out.put(UInt32(1))

@@ -321,8 +321,9 @@ extension Emitter {
             }
             assembler.jmp(tail)
         }
-        assembler.bind(tail)
         noteStack(0)
+        notes?.abortOffset = assembler.position
+        assembler.bind(tail)
         emitObservation()
         emitLeave()
     }
