@@ -96,6 +96,25 @@ import Testing
         }
     }
 
+    /// A module's text is made up: its lines are those of no file.
+    @Test func modulesHaveNoLinesInSimulations() throws {
+        try SimCommandTests.inFolder { folder in
+            try SimCommandTests.write(SimCommandTests.scheduler, "first.scode", in: folder)
+            _ = try FileTests.run(["build", "first.scode", "-o", "first.sco"], in: folder)
+            let scenario = SimCommandTests.scenario
+            for (suffix, hasLines) in [(".scode", true), (".sco", false)] {
+                let text = scenario.replacingOccurrences(of: "first.scode", with: "first\(suffix)")
+                try SimCommandTests.write(text, "work.yaml", in: folder)
+                let (process, status) = try Self.run("sim work.yaml --jitdump .", in: folder)
+                #expect(status == 0)
+                let file = folder.appendingPathComponent("jit-\(process).dump")
+                let dump = try #require(JITDump([UInt8](try Data(contentsOf: file))))
+                #expect(dump.loads.contains { $0.name == "first" })
+                #expect(dump.debugged.isEmpty == !hasLines)
+            }
+        }
+    }
+
     /// A file that lies where a dump is to lie, by chance or as a trap, is replaced and not written to.
     @Test func whatLiesThereIsNotWrittenTo() throws {
         try SimCommandTests.inFolder { folder in
@@ -153,6 +172,7 @@ private struct JITDump {
         }
         (machine, process) = (Int(word(12, 4)), Int(word(20, 4)))
         var (at, time) = (40, word(24, 8))
+        var described: UInt64?
         while at < bytes.count {
             let (kind, end) = (word(at, 4), at + Int(word(at + 4, 4)))
             guard end <= bytes.count, end >= at + 16, word(at + 8, 8) >= time else { return nil }
@@ -168,7 +188,8 @@ private struct JITDump {
                     Load(
                         process: Int(word(at + 16, 4)), address: word(at + 24, 8), number: word(at + 48, 8),
                         name: name, bytes: code))
-                if let last = debugged.last, last.address != word(at + 24, 8) { return nil }
+                if let address = described, address != word(at + 24, 8) { return nil }
+                described = nil
             case 2:
                 var lines = Lines(address: word(at + 16, 8), entries: [])
                 var entry = at + 32
@@ -179,6 +200,7 @@ private struct JITDump {
                 }
                 guard entry == end else { return nil }
                 debugged.append(lines)
+                described = lines.address
             default: return nil
             }
             at = end

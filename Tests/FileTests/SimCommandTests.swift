@@ -13,7 +13,7 @@ import Testing
         try body(folder)
     }
 
-    private static let scenario = """
+    static let scenario = """
         machine: {tick: 1ms, quantum: 10ms, duration: 1s}
         root:
           scheduler: first.scode
@@ -21,14 +21,14 @@ import Testing
             - {name: one, loops: forever, do: [run: 3ms, sleep: 4ms]}
             - {name: other, loops: forever, do: [run: 5ms]}
         """
-    private static let scheduler = """
+    static let scheduler = """
         accept scheduler
         fragment first() {
             s_app_sched 2
         }
         """
 
-    private static func write(_ text: String, _ name: String, in folder: URL) throws {
+    static func write(_ text: String, _ name: String, in folder: URL) throws {
         try text.write(to: folder.appendingPathComponent(name), atomically: true, encoding: .utf8)
     }
 

@@ -133,7 +133,7 @@ struct Downloads {
             module = known
         } else {
             do {
-                module = try Module(text: source.text, acceptor: acceptor, fileName: source.path)
+                module = try Module(text: source.text, acceptor: acceptor, fileName: source.textFile)
             } catch {
                 throw .fragment(path: source.path, error.diagnostics)
             }

@@ -190,7 +190,7 @@ struct ProgramTexts {
             module = known
         } else {
             do {
-                module = try Module(text: source.text, acceptor: .application, fileName: source.path)
+                module = try Module(text: source.text, acceptor: .application, fileName: source.textFile)
             } catch {
                 throw .fragment(path: source.path, error.diagnostics)
             }

@@ -93,6 +93,9 @@ public struct Scenario: Sendable, Hashable {
         public var text: String
         /// Which of the fragments in the text; nil: the first.
         public var fragment: String?
+        /// The file whose lines the text has, for debuggers: a module or an object file has no lines of text.
+        var textFile: String? { path.hasSuffix(".scode") ? path : nil }
+
         public init(path: String, text: String, fragment: String? = nil) {
             self.path = path
             self.text = text
