@@ -90,6 +90,7 @@ let package = Package(
         .systemLibrary(
             name: "CUnicorn", path: "Tests/CUnicorn", pkgConfig: "unicorn",
             providers: [.apt(["libunicorn-dev"])]),
+        .systemLibrary(name: "CMalloc", path: "Tests/CMalloc"),
         .target(
             name: "SCodeTestSupport", dependencies: ["SCodeIR", "CCapstone"], path: "Tests/SCodeTestSupport",
             swiftSettings: strict),
@@ -107,7 +108,8 @@ let package = Package(
             dependencies: ["SCodeIR", "SCodeSyntax", "SCodeVerifier", "SCodeAcceptors", "SCodeTestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "EmbeddingTests", dependencies: ["SCode", "SCodeAcceptors"], swiftSettings: strict),
+            name: "EmbeddingTests", dependencies: ["SCode", "SCodeAcceptors", "CMalloc"],
+            swiftSettings: strict),
         .testTarget(
             name: "SCodeVerifierTests",
             dependencies: ["SCodeIR", "SCodeSyntax", "SCodeVerifier", "SCode", "SCodeTestSupport"],

@@ -32,6 +32,7 @@ let package = Package(
             name: "figures",
             dependencies: [
                 "Workbench", "CRoundTrip", .product(name: "Exokernel", package: "scode"),
+                .product(name: "SCode", package: "scode"), .product(name: "SCodeAcceptors", package: "scode"),
                 .product(name: "SCodeFilter", package: "scode"),
             ],
             path: "Benchmarks/Figures"),

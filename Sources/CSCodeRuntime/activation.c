@@ -79,7 +79,7 @@ void scode_activation_prepare(scode_activation *activation, void *top) {
 
 void scode_activation_enter(scode_activation *activation) {
     scode_instance *instance = activation->instance;
-    activation->result = scode_enter(activation->code, activation->context, instance, instance->arguments);
+    activation->result = scode_enter(activation->code, activation->context, instance, scode_arguments(instance));
 }
 
 void scode_activation_resume(scode_activation *activation) {

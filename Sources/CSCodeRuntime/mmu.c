@@ -2,11 +2,20 @@
 #include "scode_runtime.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
 // Page-table entry bits (Intel SDM volume 3, section 4.3, 32-bit paging).
 enum { PTE_PRESENT = 1, PTE_WRITABLE = 2, PTE_USER = 4, PTE_ACCESSED = 0x20, PTE_DIRTY = 0x40, PDE_LARGE = 0x80 };
 
 static const uint64_t page_mask = ~(uint64_t)(SCODE_PAGE_SIZE - 1);
+
+void *scode_memory_reserve(size_t size) {
+    void *memory =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+void scode_memory_release(void *memory, size_t size) { munmap(memory, size); }
 
 void scode_tlb_flush(scode_space *space) {
     for (int i = 0; i < SCODE_TLB_ENTRIES; i++)
@@ -107,7 +116,7 @@ void *scode_resolve(
     bool is_store = access & SCODE_ACCESS_STORE;
 
     for (uint64_t i = 0; i < instance->region_count; i++) {
-        const scode_region *region = &instance->regions[i];
+        const scode_region *region = scode_region_at(instance, i);
         if (!(region->flags & SCODE_REGION_SEARCHED)) continue;
         uint64_t offset = address - region->base;
         if (region->size < size || offset > region->size - size) continue;

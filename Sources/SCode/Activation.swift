@@ -78,7 +78,7 @@ public final class Activation {
         interruption = .allocate(capacity: 1)
         interruption.initialize(to: Interpreter.Interruption())
         context.pointee.activation = activation
-        context.pointee.depth = fragment.code.acceptor.depth
+        context.pointee.depth = fragment.depth
         activation.pointee.context = context
         activation.pointee.instance = fragment.instance
         activation.pointee.code = fragment.native?.outerEntry
@@ -150,12 +150,13 @@ public final class Activation {
         return activation.pointee.operands?[index] ?? 0
     }
 
-    /// Where it was last interrupted for want of budget: the instruction, and the registers that are live there.
-    public var interruptionSite: (instruction: Int, registers: RegisterFile) {
-        guard let native = fragment.native else {
-            return (interruption.pointee.instruction, interruption.pointee.registers)
-        }
-        let site = native.observed(context.pointee)
-        return (Int(site.instruction), site.registers)
+    /// Where it was last interrupted for want of budget, and the registers that are live there.
+    public var interruptionSite: ObservedExit {
+        if let native = fragment.native { return native.observed(context) }
+        let instruction = interruption.pointee.instruction
+        return ObservedExit(
+            instruction: UInt32(instruction),
+            line: fragment.code?.code.sourceRange(at: instruction).line ?? 0,
+            registers: interruption.pointee.registers)
     }
 }

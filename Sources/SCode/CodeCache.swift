@@ -1,8 +1,7 @@
 import SCodeJIT
 
 /// Machine code by the verified fragment that it was compiled from: fragments that are installed for many owners are
-/// compiled once, and their instances share the code. Thousands of copies, each on pages of its own, would cost more
-/// than memory: they push one another out of the processor's caches.
+/// compiled once, and their instances share the code, and its place in the processor's caches.
 ///
 /// Code stays for as long as the cache does. Not to be used from two threads at once.
 public final class CodeCache {
@@ -10,8 +9,8 @@ public final class CodeCache {
         var fragment: ObjectIdentifier
         var observation: RegisterObservation
     }
-    /// The code keeps its fragment alive, so that no other one takes its identity.
-    private var codes: [Key: NativeCode] = [:]
+    /// Fragments stay too, so that no other one takes the identity of one of them.
+    private var codes: [Key: (fragment: VerifiedFragment, native: NativeCode)] = [:]
 
     private let optimisations: Optimisations
 
@@ -24,9 +23,9 @@ public final class CodeCache {
         _ fragment: VerifiedFragment, observing observation: RegisterObservation
     ) throws(CompileFailure) -> NativeCode {
         let key = Key(fragment: ObjectIdentifier(fragment), observation: observation)
-        if let known = codes[key] { return known }
+        if let known = codes[key] { return known.native }
         let code = try NativeCode.compile(fragment, observing: observation, optimising: optimisations)
-        codes[key] = code
+        codes[key] = (fragment, code)
         return code
     }
 }

@@ -22,91 +22,39 @@ public enum InstallFailure: Error, Sendable, Hashable {
     /// take the signature.
     case hostFunction(String)
     case compile(CompileFailure)
-}
-
-/// How an invocation ended.
-public struct Invocation {
-    public var exit: Exit
-    /// Backward jumps and sub-fragment calls that were left.
-    public var remainingBudget: UInt64
-    /// Whose fragment accepted or was aborted; after a refusal, the one that was invoked.
-    public var leftIn: Fragment
-    /// After accept and refuse: the registers, when the fragment was installed to observe all of them.
-    public var registers: RegisterFile
-    /// The first claim of the verifier that did not hold, when the fragment was installed to check them.
-    public var violation: String?
-}
-
-/// How an invocation ended, in numbers.
-public struct Departure: Hashable, Sendable, BitwiseCopyable {
-    public enum Way: Hashable, Sendable, BitwiseCopyable { case refused, accepted, aborted }
-    public var way: Way
-    /// What was accepted; else 0.
-    public var value: UInt64
-    /// Backward jumps and sub-fragment calls that were left.
-    public var remainingBudget: UInt64
-    /// `owner` of the fragment that accepted or was aborted; after a refusal, of the one that was invoked.
-    public var owner: Int
-}
-
-extension Departure {
-    fileprivate init(_ invocation: Invocation) {
-        let exit: (way: Way, value: UInt64) =
-            switch invocation.exit {
-            case .accept(let value): (.accepted, value)
-            case .refuse: (.refused, 0)
-            case .abort: (.aborted, 0)
-            }
-        self.init(
-            way: exit.way, value: exit.value, remainingBudget: invocation.remainingBudget,
-            owner: invocation.leftIn.owner)
-    }
-}
-
-extension Departure.Way {
-    fileprivate init(_ result: scode_result) {
-        switch result.status {
-        case UInt64(SCODE_ACCEPTED.rawValue): self = .accepted
-        case UInt64(SCODE_REFUSED.rawValue): self = .refused
-        default: self = .aborted
-        }
-    }
+    /// There is no memory for so many slots.
+    case outOfMemory
 }
 
 /// A fragment installed for an owner: code, the memory it may touch, and the jump table that leads to the
 /// fragments below it.
 ///
-/// `invoke` and `enter` are for one thread at a time; other threads run the fragment with a `Runner` each. Slots and
-/// entry registers are changed by one thread at a time, whoever runs the fragment meanwhile: see `setSlot`.
+/// Any thread may `invoke` it. `enter` is for one thread at a time, for its arguments and the abort that it notes; other
+/// threads have a `FragmentCaller` each. Slots and entry registers are changed by one thread at a time, whoever runs the
+/// fragment meanwhile: see `setSlot`.
 public final class Fragment: @unchecked Sendable {
-    public let code: VerifiedFragment
+    /// What was verified. Native code does without: it is kept when it was asked for.
+    public let code: VerifiedFragment?
     public let engine: EngineKind
     public let observation: RegisterObservation
-    public let slotCount: Int
     /// Whether the interpreter holds the verifier's claims against what happens.
     public let checksFacts: Bool
-    /// For the embedder: whose fragment it is.
-    public var owner: Int {
-        get { Int(instance.pointee.number) }
-        set { instance.pointee.number = Int64(newValue) }
-    }
     /// The machine code, when the engine is native.
     public let native: NativeCode?
 
     let instance: UnsafeMutablePointer<scode_instance>
-    private let slots: UnsafeMutablePointer<UnsafeMutablePointer<scode_instance>?>
-    private let context: UnsafeMutablePointer<scode_context>
-    /// What a lean invocation needs, out of the objects that hold it.
-    private let entry: UnsafeRawPointer?
-    private let depth: UInt64
+    /// Of the machine code, out of the object that holds it: to reach through that would count a reference.
+    let entry: UnsafeRawPointer?
+    let depth: UInt64
+    /// The budget when none is given.
+    let budget: UInt64
     /// Of the parameters that callers pass.
-    private let suppliedTypes: [ValueType]
-    private var isRunning = false
-    private var lastAbort: Invocation?
+    let suppliedTypes: ParameterTypes
+    private let entryRegisters: [EntryRegister]
+    private var lastAbort: NotedAbort?
     // What the instance points to lives as long as it does.
     private let space: AddressSpace?
-    private var children: [Fragment?]
-    private let hostCalls: [HostCall?]
+    private let hostCalls: [HostCall]
 
     /// Installs a verified fragment.
     /// - Parameters:
@@ -114,27 +62,19 @@ public final class Fragment: @unchecked Sendable {
     ///   - space: the owner's address space, for virtual memory.
     ///   - slotCount: places for sub-fragments, all empty at first.
     ///   - cache: where machine code of the same verified fragment may be found, and is left for others.
+    ///   - keepsCode: whether `code` is kept, for those who want to say more of an abort than `Abort` does.
     ///   - checksFacts: whether the interpreter checks every claim of the verifier, for tests: see
     ///     `Invocation.violation`. *Requires* that the program was verified with `keepsStates`.
     public init(
         _ code: VerifiedFragment, regions: [RegionBinding] = [], space: AddressSpace? = nil,
         slotCount: Int = 0,
         engine: EngineKind = .native, observing observation: RegisterObservation = .live,
-        sharing cache: CodeCache? = nil, checksFacts: Bool = false
+        sharing cache: CodeCache? = nil, keepsCode: Bool = false, checksFacts: Bool = false
     ) throws(InstallFailure) {
         let hasAtomics = code.code.instructions.contains { $0.opcode.isAtomic }
         try RegionBinding.check(regions, against: code.regions, space: space, hasAtomics: hasAtomics)
-        var calls: [HostCall?] = []
-        for macro in code.macros {
-            guard case .hostCall(let function) = macro.expansion else {
-                calls.append(nil)
-                continue
-            }
-            guard let call = HostCall(function, operands: macro.operands) else {
-                throw .hostFunction(macro.name)
-            }
-            calls.append(call)
-        }
+        let (calls, functions) = try Self.hostFunctions(of: code)
+        var native: NativeCode?
         if engine == .native {
             do throws(CompileFailure) {
                 if let cache {
@@ -145,46 +85,43 @@ public final class Fragment: @unchecked Sendable {
             } catch {
                 throw .compile(error)
             }
-        } else {
-            native = nil
         }
-        self.code = code
+        guard
+            let instance = scode_instance_create(
+                UInt32(regions.count), UInt32(code.argumentCount), UInt64(max(slotCount, 0)))
+        else { throw .outOfMemory }
+        self.instance = instance
+        self.native = native
+        entry = native?.outerEntry
+        self.code = keepsCode || engine == .interpreter ? code : nil
         self.engine = engine
         self.observation = observation
         self.space = space
         self.checksFacts = checksFacts
-        entry = native?.outerEntry
         depth = code.acceptor.depth
-        suppliedTypes = code.code.parameters.prefix(code.acceptor.suppliedArguments).map(\.type)
-        self.slotCount = max(slotCount, 0)
+        budget = code.acceptor.budget
+        suppliedTypes = ParameterTypes(
+            code.code.parameters.prefix(code.acceptor.suppliedArguments).map(\.type))
+        entryRegisters = code.acceptor.entryRegisters
         hostCalls = calls
-        children = Array(repeating: nil, count: max(slotCount, 0))
-        slots = .allocate(capacity: max(slotCount, 1))
-        slots.initialize(repeating: nil, count: max(slotCount, 1))
-        context = .allocate(capacity: 1)
-        context.initialize(to: scode_context())
-        instance = .allocate(capacity: 1)
-        instance.initialize(to: scode_instance())
-        fillInstance(regions)
+        fillInstance(code, regions, functions)
     }
 
     deinit {
+        for index in 0..<slotCount { release(scode_slots(instance)[index]) }
         instance.pointee.host_functions?.deallocate()
-        instance.deallocate()
-        context.deallocate()
-        slots.deallocate()
+        scode_instance_destroy(instance)
     }
 
-    private func fillInstance(_ regions: [RegionBinding]) {
+    private func fillInstance(
+        _ code: VerifiedFragment, _ regions: [RegionBinding], _ functions: [scode_host_function]
+    ) {
         instance.pointee.code = native?.innerEntry
         instance.pointee.space = space?.space ?? scode_no_space()
-        instance.pointee.slot_count = UInt64(slotCount)
-        instance.pointee.slots = slots
-        instance.pointee.program = Unmanaged.passUnretained(code).toOpaque()
+        instance.pointee.program = self.code.map { Unmanaged.passUnretained($0).toOpaque() }
         instance.pointee.owner = Unmanaged.passUnretained(self).toOpaque()
-        instance.pointee.region_count = UInt64(regions.count)
         for (index, (binding, region)) in zip(regions, code.regions).enumerated() {
-            scode_regions(instance)[index] = binding.record(for: region)
+            scode_region_at(instance, UInt64(index)).pointee = binding.record(for: region)
         }
         for (index, parameter) in code.code.parameters.enumerated() {
             switch parameter.defaultValue {
@@ -194,10 +131,9 @@ public final class Fragment: @unchecked Sendable {
             case nil: break
             }
         }
-        for (index, register) in code.acceptor.entryRegisters.enumerated() {
+        for (index, register) in entryRegisters.enumerated() {
             setArgument(code.code.parameters.count + index, register.range?.lowerBound ?? 0)
         }
-        let functions = zip(code.macros, hostCalls).map(Fragment.function)
         if functions.contains(where: { $0.invoke != nil }) {
             let records = UnsafeMutablePointer<scode_host_function>.allocate(capacity: functions.count)
             records.initialize(from: functions, count: functions.count)
@@ -205,14 +141,37 @@ public final class Fragment: @unchecked Sendable {
         }
     }
 
-    /// What a macro-instruction calls, if it calls anything.
-    private static func function(_ macro: MacroInstruction, _ call: HostCall?) -> scode_host_function {
-        guard case .systemCall(let number) = macro.expansion else {
-            return call?.record ?? scode_host_function()
+    /// What each macro-instruction calls, if it calls anything, and the objects that live as long.
+    private static func hostFunctions(
+        of code: VerifiedFragment
+    ) throws(InstallFailure) -> ([HostCall], [scode_host_function]) {
+        var calls: [HostCall] = []
+        var records: [scode_host_function] = []
+        for macro in code.macros {
+            switch macro.expansion {
+            case .hostCall(let function):
+                guard let call = HostCall(function, operands: macro.operands) else {
+                    throw .hostFunction(macro.name)
+                }
+                calls.append(call)
+                records.append(call.record)
+            case .systemCall(let number):
+                records.append(
+                    scode_host_function(
+                        invoke: scode_system_call, address: UnsafeMutableRawPointer(bitPattern: UInt(number)),
+                        call_interface: nil))
+            default: records.append(scode_host_function())
+            }
         }
-        return scode_host_function(
-            invoke: scode_system_call, address: UnsafeMutableRawPointer(bitPattern: UInt(number)),
-            call_interface: nil)
+        return (calls, records)
+    }
+
+    // MARK: Arguments
+
+    /// For the embedder: whose fragment it is.
+    public var owner: Int {
+        get { Int(instance.pointee.number) }
+        set { instance.pointee.number = Int64(newValue) }
     }
 
     private func setArgument(_ index: Int, _ value: UInt64) { scode_arguments(instance)[index] = value }
@@ -222,11 +181,12 @@ public final class Fragment: @unchecked Sendable {
     ///   not hold this value.
     @discardableResult
     public func setEntryRegister(_ index: Int, _ value: UInt64) -> Bool {
-        guard code.acceptor.entryRegisters.indices.contains(index) else { return false }
-        let register = code.acceptor.entryRegisters[index]
+        guard entryRegisters.indices.contains(index) else { return false }
+        let register = entryRegisters[index]
         let value = register.type.canonical(value)
         guard register.range?.contains(value) ?? true else { return false }
-        setArgument(code.code.parameters.count + index, value)
+        // They come last.
+        setArgument(Int(instance.pointee.argument_count) - entryRegisters.count + index, value)
         return true
     }
 
@@ -235,10 +195,14 @@ public final class Fragment: @unchecked Sendable {
     /// - Returns: false, and nothing is changed, when it is not among the parameters that the acceptor supplies.
     @discardableResult
     public func setArgument(ofParameter index: Int, _ value: UInt64) -> Bool {
-        guard suppliedTypes.indices.contains(index) else { return false }
-        setArgument(index, suppliedTypes[index].canonical(value))
+        guard index >= 0, index < suppliedTypes.count else { return false }
+        setArgument(index, suppliedTypes.canonical(value, at: index))
         return true
     }
+
+    // MARK: Slots
+
+    public var slotCount: Int { Int(instance.pointee.slot_count) }
 
     /// Puts a fragment into a slot of the jump table, or empties it. Both must use the same engine.
     ///
@@ -247,23 +211,33 @@ public final class Fragment: @unchecked Sendable {
     /// - Returns: whether the slot is there and the engines agree.
     @discardableResult
     public func setSlot(_ index: Int, _ fragment: Fragment?) -> Bool {
-        guard children.indices.contains(index), fragment == nil || fragment?.engine == engine else {
+        guard index >= 0, index < slotCount, fragment == nil || fragment?.engine == engine else {
             return false
         }
-        scode_slot_store(slots + index, fragment?.instance)
-        let old = children[index]
-        // It need not keep itself.
-        children[index] = fragment === self ? nil : fragment
-        if let old, old !== fragment { old.retire() }
+        let slot = scode_slots(instance) + index
+        let old = slot.pointee
+        guard old != fragment?.instance else { return true }
+        // The slot keeps what is in it; but it need not keep itself.
+        if let fragment, fragment !== self { _ = Unmanaged.passRetained(fragment) }
+        scode_slot_store(slot, fragment?.instance)
+        if let old, old != instance { Fragment.retire(old.pointee.owner) }
         return true
     }
 
-    /// Lets go of it once nobody is in it any more.
-    func retire() {
-        scode_retire(Unmanaged.passRetained(self).toOpaque()) { object in
+    private func release(_ other: UnsafeMutablePointer<scode_instance>?) {
+        guard let other, other != instance, let owner = other.pointee.owner else { return }
+        Unmanaged<Fragment>.fromOpaque(owner).release()
+    }
+
+    /// Lets go of a fragment once nobody is in it any more.
+    /// - Parameter fragment: retained; whoever had that reference has no more of it.
+    static func retire(_ fragment: UnsafeMutableRawPointer?) {
+        scode_retire(fragment) { object in
             if let object { Unmanaged<Fragment>.fromOpaque(object).release() }
         }
     }
+
+    // MARK: Running
 
     /// Runs the fragment, and whatever it calls, in the calling thread.
     /// - Parameters:
@@ -271,97 +245,98 @@ public final class Fragment: @unchecked Sendable {
     ///     their defaults, or zero.
     ///   - budget: backward jumps and sub-fragment calls that the whole chain may make; nil: the acceptor's.
     public func invoke(arguments: [UInt64] = [], budget: UInt64? = nil) -> Invocation {
-        // A host function may come back to the fragment that called it: that run has a context of its own.
-        if isRunning {
-            let own = UnsafeMutablePointer<scode_context>.allocate(capacity: 1)
-            own.initialize(to: scode_context())
-            defer { own.deallocate() }
-            return run(own, arguments, budget)
+        withContext(budget ?? self.budget) { context in
+            withWords(arguments) { run(context, $0) }
         }
-        isRunning = true
-        defer { isRunning = false }
-        return run(context, arguments, budget)
     }
 
     /// Runs the fragment like `invoke`, for those who do so often: nothing is allocated and no reference is counted, and
     /// of the end it says what can be said in numbers.
     public func enter(budget: UInt64) -> Departure {
-        guard let entry, !isRunning else { return Departure(noting(invoke(budget: budget))) }
-        isRunning = true
-        let reader = scode_thread_reader()
-        scode_reader_enter(reader)
-        defer { scode_reader_leave(reader) }
-        context.pointee.budget = budget
-        context.pointee.depth = depth
-        context.pointee.instance = nil
-        let result = scode_enter(entry, context, instance, scode_arguments(instance))
-        isRunning = false
-        let way = Departure.Way(result)
-        if way == .aborted { lastAbort = invocation(result, context) }
-        return Departure(
-            way: way, value: way == .accepted ? result.value : 0, remainingBudget: context.pointee.budget,
-            owner: Int((context.pointee.instance ?? instance).pointee.number))
+        guard let entry else {
+            let invocation = invoke(budget: budget)
+            note(invocation)
+            return Departure(invocation)
+        }
+        return withContext(budget) { context in
+            let result = scode_enter(entry, context, instance, scode_arguments(instance))
+            let way = Departure.Way(status: result.status)
+            if way == .aborted { note(invocation(result, context)) }
+            return Departure(
+                way: way, value: way == .accepted ? result.value : 0,
+                remainingBudget: context.pointee.budget,
+                owner: Int((context.pointee.instance ?? instance).pointee.number))
+        }
     }
 
-    private func noting(_ invocation: Invocation) -> Invocation {
-        if case .abort = invocation.exit { lastAbort = invocation }
-        return invocation
+    private func note(_ invocation: Invocation) {
+        if let abort = NotedAbort(invocation, by: self) { lastAbort = abort }
     }
 
     /// How the last call of `enter` that was aborted ended, in full. Can be taken once.
     public func takeAbort() -> Invocation? {
         defer { lastAbort = nil }
-        return lastAbort
+        return lastAbort?.invocation(of: self)
     }
 
-    func run(
-        _ context: UnsafeMutablePointer<scode_context>, _ arguments: [UInt64], _ budget: UInt64?
-    ) -> Invocation {
-        let reader = scode_thread_reader()
-        scode_reader_enter(reader)
-        defer { scode_reader_leave(reader) }
-        context.pointee.budget = budget ?? code.acceptor.budget
-        context.pointee.depth = code.acceptor.depth
-        context.pointee.instance = nil
-        guard !arguments.isEmpty else { return enter(context, scode_arguments(instance)) }
-        // The verifier counts on it that parameters beyond those that the acceptor supplies hold their defaults.
-        let count = min(arguments.count, code.acceptor.suppliedArguments)
-        var words = instance.pointee.arguments
-        return withUnsafeMutablePointer(to: &words) {
-            $0.withMemoryRebound(to: UInt64.self, capacity: Int(SCODE_ARGUMENT_LIMIT)) { words in
-                for (index, parameter) in code.code.parameters.enumerated() where index < count {
-                    words[index] = parameter.type.canonical(arguments[index])
-                }
-                return enter(context, words)
-            }
+    /// Gives an invocation what it needs: a context, on the stack, and safety from those who empty slots.
+    private func withContext<Result>(
+        _ budget: UInt64, _ body: (UnsafeMutablePointer<scode_context>) -> Result
+    ) -> Result {
+        let reader = slotCount > 0 ? scode_thread_reader() : nil
+        if let reader { scode_reader_enter(reader) }
+        defer { if let reader { scode_reader_leave(reader) } }
+        return withUnsafeTemporaryAllocation(of: scode_context.self, capacity: 1) { place in
+            guard let context = place.baseAddress else { preconditionFailure("a place without an address") }
+            scode_context_prepare(context, budget, depth)
+            return body(context)
         }
     }
 
-    private func enter(
-        _ context: UnsafeMutablePointer<scode_context>, _ arguments: UnsafePointer<UInt64>
+    /// The words that it is entered with when these arguments are passed.
+    private func withWords<Result>(
+        _ arguments: [UInt64], _ body: (UnsafePointer<UInt64>) -> Result
+    ) -> Result {
+        guard !arguments.isEmpty else { return body(scode_arguments(instance)) }
+        let count = Int(instance.pointee.argument_count)
+        return withUnsafeTemporaryAllocation(of: UInt64.self, capacity: max(count, 1)) { words in
+            for index in 0..<count { words[index] = scode_arguments(instance)[index] }
+            // The verifier counts on it that parameters beyond those that the acceptor supplies hold their defaults.
+            for index in 0..<min(arguments.count, suppliedTypes.count) {
+                words[index] = suppliedTypes.canonical(arguments[index], at: index)
+            }
+            guard let first = words.baseAddress else { preconditionFailure("a place without an address") }
+            return body(first)
+        }
+    }
+
+    private func run(
+        _ context: UnsafeMutablePointer<scode_context>, _ words: UnsafePointer<UInt64>
     ) -> Invocation {
-        guard let native else {
+        guard let entry else {
             return invocation(
                 Interpreter.run(
-                    instance, arguments: arguments, context: context, observing: observation,
+                    instance, arguments: words, context: context, observing: observation,
                     checksFacts: checksFacts))
         }
-        return invocation(scode_enter(native.outerEntry, context, instance, arguments), context)
+        return invocation(scode_enter(entry, context, instance, words), context)
     }
+}
 
+extension Fragment {
     /// How native code left, in words.
     func invocation(_ result: scode_result, _ context: UnsafeMutablePointer<scode_context>) -> Invocation {
         let leftIn = Fragment.owning(context.pointee.instance) ?? self
         let exit: Exit
         var registers = RegisterFile()
-        switch result.status {
-        case UInt64(SCODE_ACCEPTED.rawValue):
+        switch Departure.Way(status: result.status) {
+        case .accepted:
             exit = .accept(result.value)
             registers = leftIn.observedAtLeave(context)
-        case UInt64(SCODE_REFUSED.rawValue):
+        case .refused:
             exit = .refuse
             registers = observedAtLeave(context)
-        default:
+        case .aborted:
             exit = .abort(leftIn.abort(context))
         }
         return Invocation(
@@ -378,16 +353,15 @@ public final class Fragment: @unchecked Sendable {
 
     private func observedAtLeave(_ context: UnsafeMutablePointer<scode_context>) -> RegisterFile {
         guard observation == .all, let native else { return RegisterFile() }
-        return native.observed(context.pointee).registers
+        return native.observed(context).registers
     }
 
     private func abort(_ context: UnsafeMutablePointer<scode_context>) -> Abort {
         let reason = AbortReason(rawValue: UInt8(truncatingIfNeeded: context.pointee.reason)) ?? .outOfBounds
-        let site = native?.observed(context.pointee) ?? (instruction: 0, registers: RegisterFile())
+        let site = native?.observed(context) ?? ObservedExit()
         return Abort(
-            reason: reason, line: code.code.sourceRange(at: Int(site.instruction)).line,
-            instruction: site.instruction, address: reason.hasAddress ? context.pointee.fault_address : 0,
-            registers: site.registers)
+            reason: reason, line: site.line, instruction: site.instruction,
+            address: reason.hasAddress ? context.pointee.fault_address : 0, registers: site.registers)
     }
 
     private static func owning(_ instance: UnsafeMutablePointer<scode_instance>?) -> Fragment? {
@@ -396,4 +370,23 @@ public final class Fragment: @unchecked Sendable {
         guard let owner = instance.pointee.owner else { return nil }
         return Unmanaged<Fragment>.fromOpaque(owner).takeUnretainedValue()
     }
+}
+
+/// The types of a fragment's first parameters, four bits each.
+struct ParameterTypes: BitwiseCopyable {
+    private var bits: UInt64 = 0
+    let count: Int
+
+    init(_ types: [ValueType]) {
+        count = min(types.count, Int(SCODE_ARGUMENT_LIMIT))
+        for (index, type) in types.prefix(count).enumerated() {
+            bits |= UInt64(type.rawValue) << UInt64(4 * index)
+        }
+    }
+
+    subscript(index: Int) -> ValueType {
+        ValueType(rawValue: UInt8(bits >> UInt64(4 * index) & 15)) ?? .ul
+    }
+
+    func canonical(_ value: UInt64, at index: Int) -> UInt64 { self[index].canonical(value) }
 }

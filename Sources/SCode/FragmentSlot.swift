@@ -21,15 +21,18 @@ public final class FragmentSlot: @unchecked Sendable {
     /// that the old fragment has called.
     public func install(_ fragment: Fragment?) {
         let new = fragment.map { Unmanaged.passRetained($0).toOpaque() }
-        guard let old = scode_pointer_exchange(place, new) else { return }
-        Unmanaged<Fragment>.fromOpaque(old).takeRetainedValue().retire()
+        if let old = scode_pointer_exchange(place, new) { Fragment.retire(old) }
     }
 
-    func withFragment<Result>(_ body: (Fragment) -> Result) -> Result? {
+    /// Runs whatever is in the slot now, in the calling thread; any thread may.
+    /// - Parameters: as those of `Fragment.invoke`.
+    /// - Returns: nil when the slot is empty.
+    public func invoke(arguments: [UInt64] = [], budget: UInt64? = nil) -> Invocation? {
         let reader = scode_thread_reader()
         scode_reader_enter(reader)
         defer { scode_reader_leave(reader) }
-        guard let fragment = scode_pointer_load(place) else { return nil }
-        return body(Unmanaged<Fragment>.fromOpaque(fragment).takeUnretainedValue())
+        guard let object = scode_pointer_load(place) else { return nil }
+        let fragment = Unmanaged<Fragment>.fromOpaque(object).takeUnretainedValue()
+        return fragment.invoke(arguments: arguments, budget: budget)
     }
 }

@@ -7,6 +7,8 @@ public final class PacketFilter {
     private let fragment: Fragment
     private let buffer: UnsafeMutableRawPointer
     private let budget: UInt64
+    /// Instructions of SCODE.
+    public let instructionCount: Int
 
     /// What became of a packet.
     public enum Verdict: Hashable, Sendable {
@@ -25,6 +27,7 @@ public final class PacketFilter {
         buffer = .allocate(byteCount: PacketLimits.bytes, alignment: 8)
         buffer.initializeMemory(as: UInt8.self, repeating: 0, count: PacketLimits.bytes)
         budget = code.acceptor.budget
+        instructionCount = code.code.instructions.count
         let address: UInt64 = 1 << 32
         do {
             fragment = try Fragment(
@@ -40,9 +43,6 @@ public final class PacketFilter {
     }
 
     deinit { buffer.deallocate() }
-
-    /// Instructions of SCODE.
-    public var instructionCount: Int { fragment.code.code.instructions.count }
 
     /// Asks about one packet.
     /// - Parameters:

@@ -352,7 +352,7 @@ public struct Interpreter {
             if slot >= instance.pointee.slot_count { throw Fault(reason: .noSuchSlot) }
             try charge()
             if depth == 0 { throw Fault(reason: .depthExceeded) }
-            guard let child = scode_slot_load(instance.pointee.slots + Int(slot)) else { return nil }
+            guard let child = scode_slot_load(scode_slots(instance) + Int(slot)) else { return nil }
             depth -= 1
             let leave = run(child, scode_arguments(child))
             depth += 1

@@ -53,7 +53,7 @@ struct SimulatedMemory {
         }
     }
 
-    private func region(_ index: Int) -> scode_region { scode_regions(instance)[index] }
+    private func region(_ index: Int) -> scode_region { scode_region_at(instance, UInt64(index)).pointee }
 
     private func locate(
         _ address: UInt64, _ size: Int, _ fact: AccessFact, isStore: Bool

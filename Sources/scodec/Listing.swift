@@ -7,8 +7,8 @@ struct Listing {
     private(set) var text = ""
 
     init(_ fragment: VerifiedFragment, _ files: [SourceFile]) throws {
-        let native: NativeCode
-        do { native = try NativeCode.compile(fragment) } catch {
+        let machine: MachineCode
+        do { machine = try NativeCode.translate(fragment) } catch {
             Terminal.message("error: \(error)")
             throw ExitCode.diagnostics
         }
@@ -18,8 +18,8 @@ struct Listing {
             throw ExitCode.diagnostics
         }
         defer { cs_close(&handle) }
-        let bytes = native.bytes
-        let pieces = native.pieces
+        let bytes = machine.bytes
+        let pieces = machine.pieces
         text += "; \(bytes.count) bytes of x86-64 for \(fragment.code.instructions.count) instructions\n"
         if let first = pieces.first, first.offset > 0 {
             text += "; entry\n" + Self.disassemble(handle, bytes[..<first.offset], 0)

@@ -108,7 +108,8 @@ import Testing
         }
         #expect(line(0) == 2)  // arguments are fetched for the heading
         var seen: Set<Int> = []
-        for (piece, next) in zip(native.pieces, native.pieces.dropFirst()) {
+        let pieces = try NativeCode.translate(code).pieces
+        for (piece, next) in zip(pieces, pieces.dropFirst()) {
             let expected = Int(code.code.sourceRange(at: try #require(piece.instruction)).line)
             let lines = Set((piece.offset..<next.offset).map(line))
             #expect(lines == [expected])
@@ -116,7 +117,7 @@ import Testing
         }
         #expect(seen == [3, 5, 6, 7, 8, 9, 10, 12, 13])
         // The cold code serves what may abort or go the long way; stubs serve nobody in particular.
-        let cold = try #require(native.pieces.last?.offset)
+        let cold = try #require(pieces.last?.offset)
         let symbols = try #require(try shown("lined").first).symbols
         let stubs = try #require(symbols.first { $0.name == "lined.stubs" })
         let entry = try #require(symbols.first { $0.name == "lined.entry" })

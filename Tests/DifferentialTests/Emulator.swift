@@ -202,30 +202,35 @@ final class Emulator {
         ranges = [
             Range(stack, Self.stackSize, isWritable: true),
             Range(context, MemoryLayout<scode_context>.size, isWritable: true),
-            Range(arguments, Int(SCODE_ARGUMENT_LIMIT) * 8),
+            Range(arguments, Int(fragments[0].instance.pointee.argument_count) * 8),
         ]
         codes = []
         boundaries = []
         replacements = [:]
         for fragment in fragments {
             let instance = fragment.instance
-            ranges.append(Range(instance, MemoryLayout<scode_instance>.size))
-            ranges.append(Range(instance.pointee.slots, fragment.slotCount * 8))
+            let regionCount = Int(instance.pointee.region_count)
+            let below = regionCount * MemoryLayout<scode_region>.stride
+            let words = Int(instance.pointee.argument_count) + fragment.slotCount
+            ranges.append(
+                Range(
+                    UnsafeRawPointer(instance) - below,
+                    below + MemoryLayout<scode_instance>.size + words * 8))
             ranges.append(Range(instance.pointee.space, MemoryLayout<scode_space>.size))
             if let functions = instance.pointee.host_functions {
-                ranges.append(Range(functions, fragment.code.macros.count * Int(SCODE_HOST_FUNCTION_STRIDE)))
-                for index in 0..<fragment.code.macros.count {
+                let count = fragment.code?.macros.count ?? 0
+                ranges.append(Range(functions, count * Int(SCODE_HOST_FUNCTION_STRIDE)))
+                for index in 0..<count {
                     if let invoke = functions[index].invoke {
                         let address = unsafeBitCast(invoke, to: UInt64.self)
                         self.functions[address] = .invoke
                     }
                 }
             }
-            withUnsafeBytes(of: instance.pointee.regions) { bytes in
-                for region in bytes.bindMemory(to: scode_region.self).prefix(
-                    Int(instance.pointee.region_count))
-                where region.host != nil {
-                    let isWritable = region.flags & UInt64(SCODE_REGION_WRITABLE) != 0
+            for index in 0..<regionCount {
+                let region = scode_region_at(instance, UInt64(index)).pointee
+                let isWritable = region.flags & UInt64(SCODE_REGION_WRITABLE) != 0
+                if region.host != nil {
                     ranges.append(Range(region.host, Int(region.size), isWritable: isWritable))
                 }
             }
@@ -434,16 +439,14 @@ extension Fragment {
         let context = UnsafeMutablePointer<scode_context>.allocate(capacity: 1)
         context.initialize(to: scode_context())
         defer { context.deallocate() }
-        context.pointee.budget = budget ?? code.acceptor.budget
-        context.pointee.depth = code.acceptor.depth
-        let words = UnsafeMutablePointer<UInt64>.allocate(capacity: Int(SCODE_ARGUMENT_LIMIT))
+        context.pointee.budget = budget ?? self.budget
+        context.pointee.depth = depth
+        let count = Int(instance.pointee.argument_count)
+        let words = UnsafeMutablePointer<UInt64>.allocate(capacity: max(count, 1))
         defer { words.deallocate() }
-        withUnsafeBytes(of: instance.pointee.arguments) {
-            UnsafeMutableRawPointer(words).copyMemory(
-                from: $0.baseAddress ?? UnsafeRawPointer(words), byteCount: $0.count)
-        }
-        for (index, parameter) in code.code.parameters.enumerated() where index < arguments.count {
-            words[index] = parameter.type.canonical(arguments[index])
+        words.initialize(from: scode_arguments(instance), count: count)
+        for index in 0..<min(arguments.count, suppliedTypes.count) {
+            words[index] = suppliedTypes.canonical(arguments[index], at: index)
         }
         let result = try emulator.run([self] + others, context: context, arguments: words, frames: frames)
         return invocation(result, context)

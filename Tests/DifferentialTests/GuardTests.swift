@@ -49,6 +49,22 @@ import Testing
         }
     }
 
+    /// A fragment in its own slot would nest without end.
+    @Test func fragmentsNestAsDeepAsTheAcceptorSays() throws {
+        let code = FragmentCode([], [.macro("sub", [.immediate(0)]), .accept(1)])
+        let verified = try BothEngines.verified(code)
+        let depth = verified.acceptor.depth
+        for engine in EngineKind.allCases {
+            let fragment = try Fragment(verified, slotCount: 1, engine: engine)
+            fragment.setSlot(0, fragment)
+            let invocation = fragment.invoke(budget: 10_000)
+            guard case .abort(let abort) = invocation.exit else { return #expect(Bool(false), "no end") }
+            #expect(abort.reason == .depthExceeded)
+            #expect(invocation.remainingBudget == 10_000 - depth - 1)
+            fragment.setSlot(0, nil)
+        }
+    }
+
     @Test func subFragmentsAreChargedToo() throws {
         let below = try BothEngines.verified(FragmentCode([], [.macro("refuse", [])])).with(entryCharge: 10)
         let above = try BothEngines.verified(FragmentCode([], [.macro("sub", [.immediate(0)]), .accept(1)]))

@@ -232,7 +232,9 @@ final class TestMachine {
             case .left(let invocation):
                 stop.exit = invocation.exit
                 stop.registers = invocation.registers
-            case .interrupted: (stop.site, stop.registers) = activation.interruptionSite
+            case .interrupted:
+                let site = activation.interruptionSite
+                (stop.site, stop.registers) = (Int(site.instruction), site.registers)
             case .systemCall, .pageFault: throw CompileFailure.internalError("\(event)")
             }
             stops.append(stop)
@@ -257,7 +259,7 @@ final class TestMachine {
         for (index, code) in fragments.enumerated() {
             let fragment = try Fragment(
                 code, regions: bindings, space: space, slotCount: 4, engine: engine, observing: observing,
-                sharing: cache)
+                sharing: cache, keepsCode: true)
             fragment.owner = index
             installed.append(fragment)
         }

@@ -259,7 +259,7 @@ import Testing
         let guide = try String(
             contentsOf: folder.appendingPathComponent("../../docs/embedding.md").standardizedFileURL,
             encoding: .utf8)
-        for part in ["state", "clock", "macros", "guard", "acceptor", "policy", "use", "work"] {
+        for part in ["state", "clock", "macros", "guard", "acceptor", "policy", "use", "calls", "work"] {
             let code = source.components(separatedBy: "// [\(part)]\n").last?.components(
                 separatedBy: "// [/\(part)]"
             ).first

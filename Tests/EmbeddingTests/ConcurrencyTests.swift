@@ -109,9 +109,8 @@ import Testing
         for result in results {
             let root = installer.root
             Thread.detachNewThread {
-                let runner = Runner()
                 begun.signal()
-                while !isOver.isSet { result.note(runner.invoke(root)) }
+                while !isOver.isSet { result.note(root.invoke()) }
                 ended.signal()
             }
         }
@@ -197,14 +196,14 @@ import Testing
         let ended = DispatchSemaphore(value: 0)
         let result = Results()
         Thread.detachNewThread {
-            result.note(Runner().invoke(parent))
+            result.note(parent.invoke())
             ended.signal()
         }
         entered.wait()
         parent.setSlot(0, nil)
         #expect(child.fragment != nil, "somebody is in it")
         // Who comes now does not find it, and does not wait for whoever is in it.
-        #expect(Runner().invoke(parent).exit == .refuse)
+        #expect(parent.invoke().exit == .refuse)
         #expect(child.fragment != nil, "somebody is still in it")
         goOn.signal()
         ended.wait()
@@ -234,9 +233,9 @@ import Testing
         #expect(parent.invoke().exit == .refuse)
 
         host.act = { slot.install(nil) }
-        #expect(Runner().invoke(slot)?.exit == .accept(7))
+        #expect(slot.invoke()?.exit == .accept(7))
         #expect(root.isGone)
-        #expect(Runner().invoke(slot) == nil)
+        #expect(slot.invoke() == nil)
 
         // One that puts another in its place, which the next invocation finds.
         let successor = try Fragment(Self.code("accept 8"), engine: engine)
@@ -271,20 +270,18 @@ import Testing
         let other = try Fragment(Self.code("refuse"), engine: engine)
         var exits: [Exit] = []
         var stays: [Bool] = []
-        // The runner is in use when the function of the host comes back to it.
-        let runner = Runner()
         host.act = {
             // One that comes and leaves before is no reason to let go of it,
-            exits.append(runner.invoke(inner).exit)
+            exits.append(inner.invoke().exit)
             parent.setSlot(0, nil)
             stays.append(child.fragment != nil)
             // nor is one that comes afterwards, when something else is taken out.
-            exits.append(runner.invoke(inner).exit)
+            exits.append(inner.invoke().exit)
             inner.setSlot(0, other)
             inner.setSlot(0, nil)
             stays.append(child.fragment != nil)
         }
-        #expect(runner.invoke(parent).exit == .accept(7))
+        #expect(parent.invoke().exit == .accept(7))
         #expect(exits == [.accept(1), .accept(1)])
         #expect(stays == [true, true], "it is still in it")
         #expect(child.isGone, "it has left")

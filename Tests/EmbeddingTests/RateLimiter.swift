@@ -188,3 +188,15 @@ func work(on numbers: [UInt64], slice: UInt64) throws -> (result: UInt64, interr
     }
 }
 // [/work]
+
+// [calls]
+func total(_ policy: Fragment, _ sizes: [UInt64]) -> UInt64 {
+    var price = FragmentCaller(policy)
+    var sum: UInt64 = 0
+    for size in sizes {
+        let outcome = price(size)
+        if outcome.way == .accepted { sum += outcome.value }
+    }
+    return sum
+}
+// [/calls]

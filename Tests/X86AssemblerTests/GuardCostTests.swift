@@ -24,13 +24,14 @@ import Testing
             macros: [MacroInstruction("accept", [.value(.ul)], .accept, meaning: "")])
         let code = try #require(try Module(text: text, acceptor: acceptor).fragment())
         let index = try #require(code.code.instructions.firstIndex { $0.opcode.mnemonic == mnemonic })
-        let native = try NativeCode.compile(code)
+        let machine = try NativeCode.translate(code)
         let disassembler = try Disassembler()
         var count = 0
-        for (piece, next) in zip(native.pieces, native.pieces.dropFirst()) where piece.instruction == index {
+        for (piece, next) in zip(machine.pieces, machine.pieces.dropFirst()) where piece.instruction == index
+        {
             var offset = piece.offset
             while offset < next.offset {
-                let bytes = native.bytes
+                let bytes = machine.bytes
                 let decoded = try #require(bytes.withUnsafeBytes { disassembler.decode($0, at: offset) })
                 if !decoded.text.hasPrefix("call") { count += 1 }
                 offset += decoded.size

@@ -153,3 +153,7 @@ uint64_t resident_pages(uint64_t kibibytes) {
     fclose(file);
     return found * 1024;
 }
+
+static uint64_t sum(uint64_t first, uint64_t second) { return first + second; }
+static two_words volatile function = sum;
+two_words native_function(void) { return function; }

@@ -5,7 +5,7 @@ import Workbench
 
 // Prints the figures of docs/scheduling.md and docs/filters.md.
 //
-//     swift run -c release --package-path Benchmarks figures [decisions] [costs] [hour] [crowd] [filters]
+//     swift run -c release --package-path Benchmarks figures [decisions] [costs] [hour] [crowd] [filters] [calls]
 
 /// Nanoseconds of real time that something takes.
 func time(_ body: () throws -> Void) rethrows -> Double {
@@ -107,6 +107,10 @@ if isWanted("crowd") {
 
 if isWanted("filters") {
     do { try FilterFigures.run() } catch { print("filters: \(error)") }
+}
+
+if isWanted("calls") {
+    do { try CallFigures.run() } catch { print("calls: \(error)") }
 }
 
 @inline(never) func blackHole(_ machine: Machine?) {}

@@ -6,13 +6,14 @@
 //     r14  remaining budget   backward jumps and sub-fragment calls left, for the whole chain
 //     r13  scode_instance *   the fragment that runs: its regions, address space and slots
 //
-// The inner entry of a fragment takes its argument words in rdx and may change every register but these, those
-// for floating-point numbers included; it returns a scode_result. A sub-fragment is called through its inner entry: refused means go on, anything else
-// is handed up. The outer entry, for C and Swift, saves what the platform's convention wants saved. MXCSR is as
+// The inner entry of a fragment takes its argument words in rdx, and in rcx how many levels of sub-fragments may be
+// below it. It may change every register but the pinned ones, those for floating-point numbers included, and returns a
+// scode_result. A sub-fragment is called through its inner entry: refused means go on, anything else is handed up. The
+// outer entry, for C and Swift, saves what the platform's convention wants saved. MXCSR is as
 // the platform's convention has it on entry: round to nearest even, no flushing of subnormals, no traps.
 //
-// A frame has a slot of 8 bytes for each SCODE register that needs one, then one for the instance when the
-// fragment makes calls, then one for the return address of each level of local procedures.
+// A frame has a slot of 8 bytes for each SCODE register that needs one; then, when the fragment calls others, one for
+// the instance and one for the levels that are left; then one for the return address of each level of local procedures.
 #ifndef SCODE_RUNTIME_H
 #define SCODE_RUNTIME_H
 
@@ -92,41 +93,62 @@ typedef struct scode_host_function {
     void *call_interface;
 } scode_host_function;
 
-// A fragment installed for an owner. Slots hold the instances below it; NULL means nobody is there.
+// A fragment installed for an owner, as long as its regions, arguments and slots make it. Regions lie below it, the first
+// one nearest, so that all three begin where generated code knows:
+//
+//     regions [1] [0] | code … number | arguments [0] [1] … | slots [0] [1] …
 typedef struct scode_instance {
     const void *code;  // inner entry of the native code
     scode_space *space;  // the owner's address space, or scode_no_space()
     uint64_t slot_count;
-    struct scode_instance **slots;
-    uint64_t region_count;
-    void *program;  // the verified fragment (a Swift object), for the interpreter and for abort records
+    uint32_t argument_count;
+    uint32_t region_count;
+    void *program;  // the verified fragment (a Swift object), for the interpreter
     scode_host_function *host_functions;  // one per macro call of the fragment, or NULL
     void *owner;    // the Swift object that the instance belongs to
     int64_t number;  // the embedder's: whose fragment it is
-    uint64_t arguments[SCODE_ARGUMENT_LIMIT];  // what it is entered with as a sub-fragment
-    scode_region regions[SCODE_REGION_LIMIT];
 } scode_instance;
 
-// Where they lie, for Swift: to reach into an array in a structure it would take the whole structure for itself, which
-// several threads are looking at.
-static inline uint64_t *scode_arguments(scode_instance *instance) { return instance->arguments; }
-static inline scode_region *scode_regions(scode_instance *instance) { return instance->regions; }
+// What it is entered with as a sub-fragment.
+static inline uint64_t *scode_arguments(const scode_instance *instance) { return (uint64_t *)(instance + 1); }
+static inline scode_region *scode_region_at(const scode_instance *instance, uint64_t index) {
+    return (scode_region *)instance - 1 - index;
+}
+// The instances below it; NULL means nobody is there.
+static inline struct scode_instance **scode_slots(const scode_instance *instance) {
+    return (struct scode_instance **)(scode_arguments(instance) + instance->argument_count);
+}
+// Zeros but for the counts; or NULL without memory.
+scode_instance *scode_instance_create(uint32_t region_count, uint32_t argument_count, uint64_t slot_count);
+void scode_instance_destroy(scode_instance *instance);
 
-// One invocation of a chain of fragments. One per thread.
+// One invocation of a chain of fragments.
 typedef struct scode_context {
     uint64_t budget;  // remaining backward jumps and sub-fragment calls
-    uint64_t depth;   // remaining levels of sub-fragments
+    uint64_t depth;   // levels of sub-fragments that may be below the one invoked
     scode_instance *instance;  // at an exit: whose fragment left; NULL: the one invoked
     uint64_t exit_site;        // at an observed exit: the return address that names the place
     uint64_t reason;
     uint64_t fault_address;
-    // At an observed exit: the machine registers, by number; then the low halves of xmm0 to xmm15.
+    // At an observed exit: the machine registers, by number; then the low halves of xmm0 to xmm15; then the slots of
+    // SCODE registers.
     uint64_t machine[32];
-    uint64_t frame[SCODE_FRAME_LIMIT];  // and the slots of SCODE registers
+    uint64_t frame[SCODE_FRAME_LIMIT];
     uint64_t host_arguments[SCODE_ARGUMENT_LIMIT];
     uint64_t bounce;  // bytes of an access that straddles two pages
     struct scode_activation *activation;  // NULL: nobody can interrupt and continue this invocation
 } scode_context;
+
+// For an invocation that nobody interrupts and continues. The rest holds something once it has been left.
+static inline void scode_context_prepare(scode_context *context, uint64_t budget, uint64_t depth) {
+    context->budget = budget;
+    context->depth = depth;
+    context->instance = NULL;
+    context->activation = NULL;
+}
+
+static inline const uint64_t *scode_observed_words(const scode_context *context) { return context->machine; }
+_Static_assert(offsetof(scode_context, frame) == offsetof(scode_context, machine) + 32 * 8, "one array of words");
 
 // Why an activation handed control back to whoever resumed it.
 enum scode_event {
@@ -182,18 +204,17 @@ void scode_stack_destroy(void *top, size_t size);
 
 // Where generated code finds the fields.
 enum {
-    SCODE_OFFSET_REGIONS = offsetof(scode_instance, regions),
+    SCODE_OFFSET_REGIONS = -(int)sizeof(scode_region),
     SCODE_OFFSET_REGION_BASE = offsetof(scode_region, base),
     SCODE_OFFSET_REGION_HOST = offsetof(scode_region, host),
     SCODE_OFFSET_REGION_OFFSET_COUNT = offsetof(scode_region, offset_count),
     SCODE_OFFSET_REGION_DELTA = offsetof(scode_region, delta),
-    SCODE_REGION_STRIDE = sizeof(scode_region),
+    SCODE_REGION_STRIDE = -(int)sizeof(scode_region),
     SCODE_OFFSET_CODE = offsetof(scode_instance, code),
     SCODE_OFFSET_SPACE = offsetof(scode_instance, space),
     SCODE_OFFSET_SLOT_COUNT = offsetof(scode_instance, slot_count),
-    SCODE_OFFSET_SLOTS = offsetof(scode_instance, slots),
     SCODE_OFFSET_HOST_FUNCTIONS = offsetof(scode_instance, host_functions),
-    SCODE_OFFSET_ARGUMENTS = offsetof(scode_instance, arguments),
+    SCODE_OFFSET_ARGUMENTS = sizeof(scode_instance),  // slots follow them
     SCODE_HOST_FUNCTION_STRIDE = sizeof(scode_host_function),
     SCODE_OFFSET_HOST_INVOKE = offsetof(scode_host_function, invoke),
     SCODE_OFFSET_TLB = offsetof(scode_space, tlb),
@@ -285,10 +306,18 @@ uint8_t *scode_walk(scode_space *space, uint64_t address, bool is_store, uint64_
 // Whether the processor counts bits: popcnt, lzcnt and tzcnt (BMI1). It is asked once.
 bool scode_has_bit_counts(void);
 
-// Memory for machine code: whole pages, written while PROT_READ|PROT_WRITE, then PROT_READ|PROT_EXEC.
-void *scode_code_reserve(size_t size);                 // writable pages, or NULL
-bool scode_code_commit(void *code, size_t size);       // makes them executable and no longer writable
+// Puts machine code where it can be executed, and nobody can write; or NULL without memory for it. It is at the start of
+// a cache line, and int3 follows it.
+void *scode_code_install(const void *code, size_t size);
+// Takes code out again, which nobody may be in. What was there traps.
 void scode_code_release(void *code, size_t size);
+
+// Bytes of the heap that hold code, and bytes of memory that the heap takes up.
+typedef struct scode_code_usage {
+    size_t used;
+    size_t resident;
+} scode_code_usage;
+scode_code_usage scode_code_heap_usage(void);
 
 // Simulated memory: whole pages of zeros, which the host finds room for as they are touched; or NULL.
 void *scode_memory_reserve(size_t size);

@@ -21,7 +21,7 @@ final class SchedulerFragment {
             reason = abort.reason
             message = "abort \(abort.reason.name)" + (abort.line > 0 ? " at line \(abort.line)" : "")
             registers = abort.registers.valid.registers.map {
-                "\(fragment.code.code.name(of: $0)) = \(abort.registers.values[Int($0.number)])"
+                "\(fragment.code?.code.name(of: $0) ?? "") = \(abort.registers.values[Int($0.number)])"
             }.joined(separator: ", ")
         }
     }
@@ -60,7 +60,8 @@ final class SchedulerFragment {
             storage.binding(of: region, memory: memory)
         }
         fragment = try Fragment(
-            code, regions: bindings, space: space, slotCount: slots, engine: engine, sharing: codes)
+            code, regions: bindings, space: space, slotCount: slots, engine: engine, sharing: codes,
+            keepsCode: true)
         fragment.owner = scheduler
         let tick = code.acceptor.entryRegisters[EntryRegister.tick].register
         readsTick = code.liveBefore.first?.contains(tick) ?? false

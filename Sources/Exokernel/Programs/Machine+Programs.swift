@@ -192,9 +192,8 @@ extension Machine {
         let place = pages.address(own.frame)
         let integers = site.registers.valid.registers.filter { $0.bank == .integer }
         let valid = integers.reduce(UInt64(0)) { $0 | 1 << UInt64($1.number & 31) }
-        let line = activation.fragment.code.code.sourceRange(at: site.instruction).line
         place.storeBytes(of: valid.littleEndian, as: UInt64.self)
-        place.storeBytes(of: UInt64(line).littleEndian, toByteOffset: 8, as: UInt64.self)
+        place.storeBytes(of: UInt64(site.line).littleEndian, toByteOffset: 8, as: UInt64.self)
         for register in integers {
             let number = Int(register.number & 31)
             place.storeBytes(

@@ -109,7 +109,8 @@ final class Program {
                 storage.binding(of: region, memory: memory)
             }
             let installed = try Fragment(
-                fragment, regions: bindings, space: space, engine: engine, sharing: codes)
+                fragment, regions: bindings, space: space, engine: engine, sharing: codes,
+                keepsCode: true)
             installed.owner = environment
             installed.setEntryRegister(EntryRegister.environment, UInt64(environment))
             fragments[entry] = installed

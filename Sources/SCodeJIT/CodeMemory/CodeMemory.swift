@@ -1,27 +1,23 @@
 import CSCodeRuntime
 
-/// Executable memory that holds one fragment's code: whole pages, written once, then executable and never
-/// writable again.
-final class CodeMemory: Sendable {
-    nonisolated(unsafe) let base: UnsafeRawPointer
+/// A piece of the code heap, which all fragments of the process share (`code_heap.c`): executable, and in no mapping
+/// writable. It is written once, begins with a cache line of its own, and is given back with its owner.
+public struct CodeMemory: ~Copyable, @unchecked Sendable {
+    let base: UnsafeRawPointer
     let size: Int
 
     init(_ bytes: [UInt8]) throws(CompileFailure) {
-        let page = Int(SCODE_PAGE_SIZE)
-        size = (bytes.count + page - 1) / page * page
-        guard let memory = scode_code_reserve(size) else { throw .outOfMemory }
-        bytes.withUnsafeBytes {
-            memory.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(memory), byteCount: $0.count)
-        }
-        // What the fragment does not fill traps.
-        memory.advanced(by: bytes.count).initializeMemory(
-            as: UInt8.self, repeating: 0xCC, count: size - bytes.count)
-        guard scode_code_commit(memory, size) else {
-            scode_code_release(memory, size)
-            throw .outOfMemory
-        }
-        base = UnsafeRawPointer(memory)
+        guard let place = scode_code_install(bytes, bytes.count) else { throw .outOfMemory }
+        base = UnsafeRawPointer(place)
+        size = bytes.count
     }
 
     deinit { scode_code_release(UnsafeMutableRawPointer(mutating: base), size) }
+
+    /// Bytes of the heap that hold code, and bytes of memory that it takes up: whole pages, of which it keeps a few that
+    /// are empty.
+    public static var usage: (used: Int, resident: Int) {
+        let usage = scode_code_heap_usage()
+        return (usage.used, usage.resident)
+    }
 }

@@ -44,6 +44,11 @@ extension Emitter {
         }
     }
 
+    private var savedInstance: Memory { slotMemory(UInt8(allocation.slotCount)) }
+    /// How many levels of sub-fragments may be below this fragment. It comes in a register and stays in the frame: a count
+    /// in the context would be a chain of loads and stores through all levels.
+    var levelsSlot: Memory { slotMemory(UInt8(allocation.slotCount + 1)) }
+
     /// Calls the fragment behind a slot of the jump table. The slot is read now: late binding.
     mutating func emitSubCall(_ instruction: VInstruction) {
         usesBudget = true
@@ -52,7 +57,7 @@ extension Emitter {
         let tooDeep = site(.abort(.depthExceeded), instruction)
         let refused = assembler.newLabel()
         let resume = assembler.newLabel()
-        let savedInstance = slotMemory(UInt8(allocation.slotCount))
+        let slots = SCODE_OFFSET_ARGUMENTS + vcode.fragment.argumentCount * 8
 
         loadOperand(instruction, .rax)
         assembler.alu(.cmp, .w64, .rax, instanceField(SCODE_OFFSET_SLOT_COUNT))
@@ -60,25 +65,23 @@ extension Emitter {
         if masksSpeculation { emitMaskUnlessBelow(.rax) }
         assembler.alu(.sub, .w64, Self.budget, immediate: 1)
         assembler.jcc(.b, noBudget)
-        assembler.alu(.cmp, .w64, contextField(SCODE_OFFSET_DEPTH), immediate: 0)
-        assembler.jcc(.e, tooDeep)
-        assembler.load(.w64, .rcx, instanceField(SCODE_OFFSET_SLOTS))
-        assembler.load(.w64, .rcx, Memory(.rcx, index: .rax, .x8))
-        assembler.test(.w64, .rcx, .rcx)
+        assembler.load(.w64, .rcx, levelsSlot)
+        assembler.alu(.sub, .w64, .rcx, immediate: 1)
+        assembler.jcc(.b, tooDeep)
+        assembler.load(.w64, .rdx, Memory(Self.instance, index: .rax, .x8, Int32(slots)))
+        assembler.test(.w64, .rdx, .rdx)
         assembler.jcc(.e, resume)  // nobody is there
 
         transferHomes(instruction, isSave: true)
-        assembler.alu(.sub, .w64, contextField(SCODE_OFFSET_DEPTH), immediate: 1)
         assembler.store(.w64, savedInstance, Self.instance)
-        assembler.mov(.w64, Self.instance, .rcx)
-        assembler.lea(.w64, .rdx, instanceField(SCODE_OFFSET_ARGUMENTS))
+        assembler.mov(.w64, Self.instance, .rdx)
+        assembler.alu(.add, .w64, .rdx, immediate: Int32(SCODE_OFFSET_ARGUMENTS))
         assembler.call(instanceField(SCODE_OFFSET_CODE))
         assembler.test(.w32, .rax, .rax)
         assembler.jcc(.e, refused)
         emitHandUp()
         assembler.bind(refused)
         assembler.load(.w64, Self.instance, savedInstance)
-        assembler.alu(.add, .w64, contextField(SCODE_OFFSET_DEPTH), immediate: 1)
         transferHomes(instruction, isSave: false)
         assembler.bind(resume)
     }

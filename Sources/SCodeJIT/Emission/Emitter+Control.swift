@@ -127,11 +127,12 @@ extension Emitter {
 
     // MARK: Entry
 
-    /// Makes the frame; fetches the argument words, rdx[0…], that anybody reads, and the constants of the instance that
+    /// Makes the frame; keeps the levels that are left; fetches the argument words, rdx[0…], that anybody reads, and the constants of the instance that
     /// are kept in machine registers.
     /// - Parameter instance: where the address of the instance is: its own register, or rsi on the way in from outside.
     mutating func emitPrologue(instance: GPR) {
         if frameSize != 0 { growStack(frameSize) }
+        if callsFragments { assembler.store(.w64, levelsSlot, .rcx) }
         // What overwrites the instance comes last.
         for isLast in [false, true] {
             let live = allocation.liveness.before(0)
@@ -190,6 +191,7 @@ extension Emitter {
         if saved.contains(Self.instance) { assembler.mov(.w64, Self.instance, .rsi) }
         let countsBudget = saved.contains(Self.budget)
         if countsBudget { assembler.load(.w64, Self.budget, contextField(SCODE_OFFSET_BUDGET)) }
+        if callsFragments { assembler.load(.w64, .rcx, contextField(SCODE_OFFSET_DEPTH)) }
         assembler.call(entry)
         if countsBudget { assembler.store(.w64, contextField(SCODE_OFFSET_BUDGET), Self.budget) }
         if padding != 0 { shrinkStack(padding) }

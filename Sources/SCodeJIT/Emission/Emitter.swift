@@ -3,35 +3,6 @@ import SCodeIR
 import SCodeVerifier
 import X86Assembler
 
-/// A place where a fragment can leave with its registers observed, found again by return address.
-struct ExitSite: BitwiseCopyable {
-    /// Offset in the code, just behind the site's call of a stub.
-    var returnOffset: UInt32
-    /// The SCODE instruction.
-    var instruction: UInt32
-}
-
-/// A stretch of machine code that serves one SCODE instruction.
-struct CodeRange: BitwiseCopyable {
-    var offset: UInt32
-    var instruction: UInt32
-}
-
-/// What emission yields: position-independent bytes and what is needed to read an exit.
-struct MachineCode {
-    var bytes: [UInt8]
-    var innerEntry: Int
-    var outerEntry: Int
-    /// Sorted by offset.
-    var sites: [ExitSite]
-    /// Sorted by offset; the machine code of an instruction begins here.
-    var ranges: [CodeRange]
-    /// Where the prologue, stubs and cold code begin: not the work of any one instruction.
-    var coldOffset: Int
-    /// When they were asked for.
-    var notes: DebugNotes?
-}
-
 /// Turns VCode into machine code.
 ///
 /// The layout: inner entry, body, cold code (one piece per guard, reached by its one `jcc`), one stub per
@@ -39,8 +10,8 @@ struct MachineCode {
 /// registers have to be saved.
 ///
 /// Conventions inside: rax, rcx, rdx, xmm14, xmm15 are scratch; r13 instance, r14 budget, r15 context; rsp is
-/// aligned to 16 when the fragment has a frame. The frame holds slots of SCODE registers, then the instance while
-/// a call is made, then the return addresses of local procedures, one a level. rsp does not move when those are
+/// aligned to 16 when the fragment has a frame. The frame holds slots of SCODE registers, then the instance and the levels
+/// left while a sub-fragment is called, then the return addresses of local procedures, one a level. rsp does not move when those are
 /// called, so an exit from inside one is like any other.
 struct Emitter: ~Copyable {
     var assembler = Assembler()
@@ -62,6 +33,7 @@ struct Emitter: ~Copyable {
     var usesBudget = false
     let loops: LoopAlignment
     let makesCalls: Bool
+    let callsFragments: Bool
     /// Whether the prologue reads constants of the instance.
     let readsConstants: Bool
     /// The slot of the return address of level 1.
@@ -108,11 +80,15 @@ struct Emitter: ~Copyable {
         self.allocation = allocation
         self.observation = observation
         var calls = false
+        var callsFragments = false
         var callsHelper = false
         var levels = 0
         for instruction in vcode.instructions {
             switch instruction.operation {
-            case .callSub, .callHost: calls = true
+            case .callSub:
+                calls = true
+                callsFragments = true
+            case .callHost: calls = true
             case .guardPage, .guardRegion: callsHelper = true
             case .guardBudget where vcode.fragment.acceptor.isInterruptible: callsHelper = true
             case .call: levels = max(levels, vcode.fragment.procedureLevels[Int(instruction.target)])
@@ -122,10 +98,11 @@ struct Emitter: ~Copyable {
         loops = LoopAlignment(vcode)
         makesCalls = calls
         readsConstants = InstanceConstant.all.contains { allocation.end($0) >= 0 }
-        firstReturnSlot = allocation.slotCount + (calls ? 1 : 0)
+        self.callsFragments = callsFragments
+        firstReturnSlot = allocation.slotCount + (callsFragments ? 2 : 0)
         let slots = firstReturnSlot + levels
         // With the return address of the fragment itself, the frame is a multiple of 16 bytes.
-        frameSize = slots > 0 || callsHelper ? Int32((slots * 8 + 8 + 15) / 16 * 16 - 8) : 0
+        frameSize = slots > 0 || callsHelper || calls ? Int32((slots * 8 + 8 + 15) / 16 * 16 - 8) : 0
     }
 
     /// *Requires* VCode and an allocation of the same fragment. *Produces* machine code.
@@ -152,7 +129,7 @@ struct Emitter: ~Copyable {
         let bytes = [UInt8](assembler.bytes)
         return MachineCode(
             bytes: bytes, innerEntry: inner, outerEntry: outer, sites: sites, ranges: ranges,
-            coldOffset: cold, notes: notes)
+            coldOffset: cold, allocation: allocation, notes: notes)
     }
 
     /// Emits one VCode instruction, or two that go together. Returns how many.

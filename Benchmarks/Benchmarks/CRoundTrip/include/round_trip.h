@@ -25,4 +25,8 @@ uint64_t resident_memory(void);
 // How much of a mapping of so many KiB is resident, in bytes; 0: there is no such mapping.
 uint64_t resident_pages(uint64_t kibibytes);
 
+// A function that nobody can inline, to compare calls with: the sum of two words.
+typedef uint64_t (*two_words)(uint64_t, uint64_t);
+two_words native_function(void);
+
 #endif
