@@ -12,6 +12,7 @@ let package = Package(
         .library(name: "SCode", targets: ["SCode"]),
         .library(name: "SCodeAcceptors", targets: ["SCodeAcceptors"]),
         .library(name: "SCodeFilter", targets: ["SCodeFilter"]),
+        .library(name: "InPlaceEmission", targets: ["InPlaceEmission"]),
         .library(name: "Exokernel", targets: ["Exokernel"]),
         .executable(name: "scodec", targets: ["scodec"]),
         .executable(name: "scodec-bpf-plugin", targets: ["scodec-bpf-plugin"]),
@@ -47,6 +48,10 @@ let package = Package(
             name: "SCodeJIT",
             dependencies: ["SCodeIR", "SCodeVerifier", "X86Assembler", "CSCodeRuntime", "CFFI"],
             swiftSettings: strict),
+
+        // MARK: Unverified code, for generators that are trusted
+        .target(
+            name: "InPlaceEmission", dependencies: ["X86Assembler", "CSCodeRuntime"], swiftSettings: strict),
 
         // MARK: What embedders import
         .target(
@@ -116,6 +121,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "X86AssemblerTests", dependencies: ["X86Assembler", "SCode", "SCodeTestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "InPlaceEmissionTests", dependencies: ["InPlaceEmission", "SCodeTestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "DifferentialTests",

@@ -19,6 +19,10 @@ let package = Package(
             ],
             path: "Benchmarks/FragmentBenchmarks",
             plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]),
+        // What emission in place costs; `scripts/emission-cost` counts.
+        .executableTarget(
+            name: "emission", dependencies: [.product(name: "InPlaceEmission", package: "scode")],
+            path: "Benchmarks/Emission"),
         // What the benchmarks of the machine measure, and `figures` prints.
         .target(name: "CRoundTrip", path: "Benchmarks/CRoundTrip"),
         .target(

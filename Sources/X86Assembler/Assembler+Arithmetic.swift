@@ -4,8 +4,6 @@
 /// their opcodes.
 public enum ALU: UInt8, CaseIterable, Sendable, BitwiseCopyable {
     case add, or, adc, sbb, and, sub, xor, cmp
-
-    @inline(__always) var row: UInt8 { rawValue << 3 }
 }
 
 /// One operand, in group F7. The raw value is the /digit. `div` and `idiv` work on rdx:rax.
@@ -27,39 +25,57 @@ extension Assembler {
     // MARK: add or adc sbb and sub xor cmp
 
     /// `op r, r`: row+01 /r
+    @inlinable @inline(__always)
     public mutating func alu(_ op: ALU, _ width: Width, _ destination: GPR, _ source: GPR) {
         emit(Opcode(op.row | 0x01), width, reg: source, rm: destination)
     }
 
     /// `op r, m`: row+03 /r
+    @inlinable @inline(__always)
     public mutating func alu(_ op: ALU, _ width: Width, _ destination: GPR, _ source: Memory) {
         emit(Opcode(op.row | 0x03), width, reg: destination, rm: source)
     }
 
     /// `op m, r`: row+01 /r
+    @inlinable @inline(__always)
     public mutating func alu(_ op: ALU, _ width: Width, _ destination: Memory, _ source: GPR) {
         emit(Opcode(op.row | 0x01), width, reg: source, rm: destination)
     }
 
     /// `op r, imm`: 83 /digit ib, or 81 /digit id; the immediate is sign-extended to 64 bits
+    @inlinable @inline(__always)
     public mutating func alu(_ op: ALU, _ width: Width, _ destination: GPR, immediate: Int32) {
-        if let short = Int8(exactly: immediate) {
-            emit(Opcode(0x83), width, reg: op.rawValue, rm: destination, .ib(UInt8(bitPattern: short)))
+        guard reserve() else { return }
+        putImmediate(op, width, destination, immediate)
+    }
+
+    /// *Requires* room.
+    @inlinable @inline(__always)
+    mutating func putImmediate(_ op: ALU, _ width: Width, _ destination: GPR, _ immediate: Int32) {
+        let operands = op.digit | destination.rm | OperandBits.direct
+        if immediate.isShort {
+            putHead(Opcode(0x83), width, operands)
+            put(UInt8(truncatingIfNeeded: immediate))
         } else {
-            emit(Opcode(0x81), width, reg: op.rawValue, rm: destination, .id(UInt32(bitPattern: immediate)))
+            putHead(Opcode(0x81), width, operands)
+            put(UInt32(bitPattern: immediate))
         }
     }
 
     /// `op m, imm`: 83 /digit ib, or 81 /digit id; the immediate is sign-extended to 64 bits
+    @inlinable @inline(__always)
     public mutating func alu(_ op: ALU, _ width: Width, _ destination: Memory, immediate: Int32) {
         if let short = Int8(exactly: immediate) {
-            emit(Opcode(0x83), width, reg: op.rawValue, rm: destination, .ib(UInt8(bitPattern: short)))
-        } else {
-            emit(Opcode(0x81), width, reg: op.rawValue, rm: destination, .id(UInt32(bitPattern: immediate)))
+            if emit(Opcode(0x83), width, digit: op.rawValue, rm: destination) {
+                put(UInt8(bitPattern: short))
+            }
+        } else if emit(Opcode(0x81), width, digit: op.rawValue, rm: destination) {
+            put(UInt32(bitPattern: immediate))
         }
     }
 
     /// `test r, r`: 85 /r
+    @inlinable @inline(__always)
     public mutating func test(_ width: Width, _ left: GPR, _ right: GPR) {
         emit(Opcode(0x85), width, reg: right, rm: left)
     }
@@ -67,46 +83,56 @@ extension Assembler {
     // MARK: Multiplication and division
 
     /// `imul r, r`: 0F AF /r
+    @inlinable @inline(__always)
     public mutating func imul(_ width: Width, _ destination: GPR, _ source: GPR) {
         emit(Opcode(0x0F, 0xAF), width, reg: destination, rm: source)
     }
 
     /// `imul r, m`: 0F AF /r
+    @inlinable @inline(__always)
     public mutating func imul(_ width: Width, _ destination: GPR, _ source: Memory) {
         emit(Opcode(0x0F, 0xAF), width, reg: destination, rm: source)
     }
 
     /// `imul r, r, imm`: 6B /r ib, or 69 /r id
+    @inlinable @inline(__always)
     public mutating func imul(_ width: Width, _ destination: GPR, _ source: GPR, immediate: Int32) {
-        if let short = Int8(exactly: immediate) {
-            emit(Opcode(0x6B), width, reg: destination, rm: source, .ib(UInt8(bitPattern: short)))
+        guard reserve() else { return }
+        let operands = destination.reg | source.rm | OperandBits.direct
+        if immediate.isShort {
+            putHead(Opcode(0x6B), width, operands)
+            put(UInt8(truncatingIfNeeded: immediate))
         } else {
-            emit(Opcode(0x69), width, reg: destination, rm: source, .id(UInt32(bitPattern: immediate)))
+            putHead(Opcode(0x69), width, operands)
+            put(UInt32(bitPattern: immediate))
         }
     }
 
     /// `op r`: F7 /digit
+    @inlinable @inline(__always)
     public mutating func unary(_ op: Unary, _ width: Width, _ operand: GPR) {
-        emit(Opcode(0xF7), width, reg: op.rawValue, rm: operand)
+        emit(Opcode(0xF7), width, digit: op.rawValue, rm: operand)
     }
 
     /// `cdq`, `cqo`: 99. The sign of rax into all of rdx.
     public mutating func signExtendRaxIntoRdx(_ width: Width) {
-        guard buffer.reserve() else { return }
-        if width == .w64 { buffer.put(0x48 as UInt8) }
-        buffer.put(0x99 as UInt8)
+        guard reserve() else { return }
+        if width.isWide { put(0x48 as UInt8) }
+        put(0x99 as UInt8)
     }
 
     // MARK: Shifts
 
     /// `op r, cl`: D3 /digit. The processor takes the count modulo the width.
+    @inlinable @inline(__always)
     public mutating func shiftByCL(_ op: Shift, _ width: Width, _ operand: GPR) {
-        emit(Opcode(0xD3), width, reg: op.rawValue, rm: operand)
+        emit(Opcode(0xD3), width, digit: op.rawValue, rm: operand)
     }
 
     /// `op r, imm8`: C1 /digit ib
+    @inlinable @inline(__always)
     public mutating func shift(_ op: Shift, _ width: Width, _ operand: GPR, by count: UInt8) {
-        emit(Opcode(0xC1), width, reg: op.rawValue, rm: operand, .ib(count))
+        if emit(Opcode(0xC1), width, digit: op.rawValue, rm: operand) { put(count) }
     }
 
     // MARK: Bits
@@ -118,6 +144,6 @@ extension Assembler {
 
     /// `bswap r`: 0F C8+r
     public mutating func bswap(_ width: Width, _ operand: GPR) {
-        _ = emit(Opcode(0x0F, 0xC8), width, plus: operand)
+        emit(Opcode(0x0F, 0xC8), width, plus: operand)
     }
 }

@@ -4,84 +4,134 @@ extension Assembler {
     // MARK: Jumps to labels
 
     /// `jcc label`: 70+cc cb backward when it reaches, else 0F 80+cc cd
+    @inlinable @inline(__always)
     public mutating func jcc(_ condition: Condition, _ label: CodeLabel) {
-        guard buffer.reserve() else { return }
-        if let distance = shortDistance(backTo: label) {
-            buffer.put(0x70 | condition.rawValue)
-            buffer.put(distance)
-        } else {
-            buffer.put(0x0F as UInt8)
-            buffer.put(0x80 | condition.rawValue)
-            buffer.put(0 as UInt32)
-            useLabel(label, .rel32)
-        }
+        guard reserve() else { return }
+        putJump(condition, to: label)
     }
 
     /// `jmp label`: EB cb backward when it reaches, else E9 cd
+    @inlinable @inline(__always)
     public mutating func jmp(_ label: CodeLabel) {
-        guard buffer.reserve() else { return }
-        if let distance = shortDistance(backTo: label) {
-            buffer.put(0xEB as UInt8)
-            buffer.put(distance)
-        } else {
-            buffer.put(0xE9 as UInt8)
-            buffer.put(0 as UInt32)
-            useLabel(label, .rel32)
-        }
+        guard reserve() else { return }
+        guard label.index < state.pointee.labels.count else { return Self.note(.foreignLabel(label), state) }
+        putJump(short: 0xEB, long: 0xE9, longLength: 1, &state.pointee.labels.entries[Int(label.index)])
     }
 
     /// `jcc label`: 70+cc cb, whatever the direction; `finish` throws when it does not reach
     public mutating func jccShort(_ condition: Condition, _ label: CodeLabel) {
-        guard buffer.reserve() else { return }
-        buffer.put(0x70 | condition.rawValue)
-        buffer.put(0 as UInt8)
-        useLabel(label, .rel8)
+        putShort(0x70 | condition.code, label)
     }
 
     /// `jmp label`: EB cb, whatever the direction; `finish` throws when it does not reach
     public mutating func jmpShort(_ label: CodeLabel) {
-        guard buffer.reserve() else { return }
-        buffer.put(0xEB as UInt8)
-        buffer.put(0 as UInt8)
-        useLabel(label, .rel8)
+        putShort(0xEB, label)
     }
 
     /// `call label`: E8 cd
     public mutating func call(_ label: CodeLabel) {
-        guard buffer.reserve() else { return }
-        buffer.put(0xE8 as UInt8)
-        buffer.put(0 as UInt32)
-        useLabel(label, .rel32)
+        guard reserve() else { return }
+        put(0xE8 as UInt8)
+        putDistance(to: label)
     }
 
-    /// The displacement of a two-byte jump here to a label behind, if a byte can hold it.
-    private func shortDistance(backTo label: CodeLabel) -> UInt8? {
-        guard let target = offset(of: label), let distance = Int8(exactly: target - (position + 2)) else {
-            return nil
+    private mutating func putShort(_ opcode: UInt8, _ label: CodeLabel) {
+        guard reserve() else { return }
+        put(opcode)
+        put(0 as UInt8)
+        leaveToFinish(.rel8, label)
+    }
+
+    /// *Requires* room.
+    @inlinable @inline(__always)
+    mutating func putJump(_ condition: Condition, to label: CodeLabel) {
+        guard label.index < state.pointee.labels.count else { return Self.note(.foreignLabel(label), state) }
+        putJump(condition, &state.pointee.labels.entries[Int(label.index)])
+    }
+
+    /// *Requires* room.
+    @inlinable @inline(__always)
+    mutating func putJump(_ condition: Condition, _ place: inout CodePlace) {
+        putJump(
+            short: 0x70 | condition.code, long: 0x0F | UInt16(0x80 | condition.code) << 8, longLength: 2,
+            &place)
+    }
+
+    /// A jump in its short form when its target is behind and a byte reaches it, else in its long form.
+    /// *Requires* room.
+    @inlinable @inline(__always)
+    mutating func putJump(short: UInt8, long: UInt16, longLength: Int, _ place: inout CodePlace) {
+        let end = cursor - state.pointee.buffer.start &+ longLength &+ 4
+        if place.isBound {
+            let distance = place.offset &- end
+            let near = Int32(truncatingIfNeeded: distance &+ longLength &+ 2)
+            if near.isShort {
+                return put(UInt16(short) | UInt16(truncatingIfNeeded: near) << 8)
+            }
+            putLong(long, longLength, Int32(truncatingIfNeeded: distance))
+        } else {
+            putLong(long, longLength, place.addUse(field: end &- 4))
+            awaiting &+= 1
         }
-        return UInt8(bitPattern: distance)
+    }
+
+    @inlinable @inline(__always)
+    mutating func putLong(_ opcode: UInt16, _ length: Int, _ field: Int32) {
+        cursor.storeBytes(of: opcode, as: UInt16.self)
+        cursor.storeBytes(of: field, toByteOffset: length, as: Int32.self)
+        cursor += length + 4
+    }
+
+    /// 32 bits: how far the label is from their end; or, when that is not known, who else waits to know
+    /// (`LabelTable`). *Requires* room.
+    mutating func putDistance(to label: CodeLabel) {
+        guard label.index < state.pointee.labels.count else { return Self.note(.foreignLabel(label), state) }
+        let place = state.pointee.labels.entries + Int(label.index)
+        let field = position
+        if place.pointee.isBound {
+            put(UInt32(truncatingIfNeeded: place.pointee.offset - (field + 4)))
+        } else {
+            put(UInt32(bitPattern: place.pointee.addUse(field: field)))
+            awaiting &+= 1
+        }
+    }
+
+    // MARK: Jumps to places
+
+    /// `jmp`, as to a label.
+    @inlinable @inline(__always)
+    public mutating func jmp(_ place: inout CodePlace) {
+        guard reserve() else { return }
+        putJump(short: 0xEB, long: 0xE9, longLength: 1, &place)
+    }
+
+    /// Binds a place here, as a label is bound. False: it is bound already, or one of other code.
+    @inlinable @inline(__always)
+    public mutating func bind(_ place: inout CodePlace) -> Bool {
+        let start = state.pointee.buffer.start
+        return place.bind(at: cursor - start, in: start, &awaiting)
     }
 
     // MARK: Computed targets
 
     /// `jmp r`: FF /4
     public mutating func jmp(_ target: GPR) {
-        emit(Opcode(0xFF), .w32, reg: 4, rm: target)
+        emit(Opcode(0xFF), .w32, digit: 4, rm: target)
     }
 
     /// `jmp m`: FF /4
     public mutating func jmp(_ target: Memory) {
-        emit(Opcode(0xFF), .w32, reg: 4, rm: target)
+        emit(Opcode(0xFF), .w32, digit: 4, rm: target)
     }
 
     /// `call r`: FF /2
     public mutating func call(_ target: GPR) {
-        emit(Opcode(0xFF), .w32, reg: 2, rm: target)
+        emit(Opcode(0xFF), .w32, digit: 2, rm: target)
     }
 
     /// `call m`: FF /2
     public mutating func call(_ target: Memory) {
-        emit(Opcode(0xFF), .w32, reg: 2, rm: target)
+        emit(Opcode(0xFF), .w32, digit: 2, rm: target)
     }
 
     /// `ret`: C3
@@ -89,29 +139,29 @@ extension Assembler {
 
     /// `ud2`: 0F 0B
     public mutating func ud2() {
-        guard buffer.reserve() else { return }
-        buffer.put(0x0F as UInt8)
-        buffer.put(0x0B as UInt8)
+        guard reserve() else { return }
+        put(0x0F as UInt8)
+        put(0x0B as UInt8)
     }
 
     private mutating func single(_ opcode: UInt8) {
-        guard buffer.reserve() else { return }
-        buffer.put(opcode)
+        guard reserve() else { return }
+        put(opcode)
     }
 
     // MARK: Data and padding
 
     /// One entry of a jump table: 32 bits, the distance from `origin` to `label`.
     public mutating func emitTableEntry(_ label: CodeLabel, relativeTo origin: CodeLabel) {
-        guard buffer.reserve() else { return }
-        buffer.put(0 as UInt32)
-        useLabel(label, .tableEntry, relativeTo: origin)
+        guard reserve() else { return }
+        put(0 as UInt32)
+        leaveToFinish(.tableEntry, label, relativeTo: origin)
     }
 
     /// Padding of `count` bytes that may be executed: the manual's recommended forms, the longest first.
     public mutating func nop(_ count: Int = 1) {
         var remaining = count
-        while remaining > 0 && buffer.reserve() {
+        while remaining > 0 && reserve() {
             let length = min(remaining, 9)
             putNop(length)
             remaining -= length
@@ -138,7 +188,7 @@ extension Assembler {
             default: 0x84_1F_0F_66
             }
         for position in 0..<length {
-            buffer.put(UInt8(truncatingIfNeeded: low >> (8 * UInt64(position))))
+            put(UInt8(truncatingIfNeeded: low >> (8 * UInt64(position))))
         }
     }
 }

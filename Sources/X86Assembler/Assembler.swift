@@ -2,21 +2,34 @@
 ///
 /// Code that it makes is position independent: it may be copied anywhere after `finish`.
 ///
-/// Labels: `newLabel` makes one, `bind` places it, and each use either knows the distance or leaves a fix-up
-/// for `finish`. Invariants:
-/// - a fix-up's field lies inside what the buffer holds: it is noted only after its instruction was written;
-/// - `offsets[i]` is where label i was bound, or -1.
+/// An instruction is composed in a word and written at once (`Encoding.swift`), by code that is inlined into whoever
+/// emits it. So what each instruction touches, `cursor`, `last` and `awaiting`, lies here, and all else behind a pointer, in
+/// `State`: an assembler in a local variable can be kept in registers.
 ///
 /// Mistakes are remembered and not acted upon; `finish` throws the first. No input makes the assembler trap.
-public struct Assembler: ~Copyable {
-    @usableFromInline var buffer: CodeBuffer
-    var offsets: [Int32] = []
-    var fixups: [Fixup] = []
-    var mistake: AssemblerError?
+@frozen public struct Assembler: ~Copyable {
+    /// Where the next instruction begins.
+    @usableFromInline var cursor: UnsafeMutableRawPointer
+    /// Where the last instruction may begin.
+    @usableFromInline var last: UnsafeMutableRawPointer
+    /// Uses of places that are not bound yet.
+    @usableFromInline var awaiting = 0
+    @usableFromInline let state: UnsafeMutablePointer<State>
+
+    /// What not every instruction touches.
+    @usableFromInline struct State {
+        @usableFromInline var buffer: CodeBuffer
+        @usableFromInline var labels = LabelTable()
+        /// Uses of labels other than in a 32-bit distance; left to `finish`.
+        var fixups: [Fixup] = []
+        var mistake: AssemblerError?
+
+        init(buffer: CodeBuffer) { self.buffer = buffer }
+    }
 
     struct Fixup: BitwiseCopyable {
         enum Kind: UInt8 {
-            case rel8, rel32  // relative to the end of the field
+            case rel8  // relative to the end of the field
             case tableEntry  // 32 bits, relative to the label `origin`
         }
         var kind: Kind
@@ -25,39 +38,84 @@ public struct Assembler: ~Copyable {
         var origin: CodeLabel
     }
 
-    public init(buffer: consuming CodeBuffer = CodeBuffer()) {
-        self.buffer = buffer
+    /// The most bytes of code, unless said otherwise.
+    public static let defaultLimit = 64 << 20
+
+    /// An assembler whose memory grows as needed, up to `limit` bytes.
+    public init(initialCapacity: Int = 4096, limit: Int = Assembler.defaultLimit) {
+        self.init(CodeBuffer(initialCapacity: initialCapacity, limit: limit))
+    }
+
+    /// An assembler that writes to memory of the caller's, which outlives it; it does not grow.
+    public init(over memory: UnsafeMutableRawBufferPointer) {
+        self.init(CodeBuffer(over: memory))
+    }
+
+    private init(_ buffer: CodeBuffer) {
+        cursor = buffer.start
+        last = buffer.last
+        state = .allocate(capacity: 1)
+        state.initialize(to: State(buffer: buffer))
+    }
+
+    deinit {
+        state.pointee.buffer.deallocate()
+        state.pointee.labels.deallocate()
+        state.deinitialize(count: 1)
+        state.deallocate()
     }
 
     /// Forgets code and labels, keeps the memory for the next fragment.
     public mutating func reset() {
-        buffer.reset()
-        offsets.removeAll(keepingCapacity: true)
-        fixups.removeAll(keepingCapacity: true)
-        mistake = nil
+        state.pointee.buffer.overflowed = false
+        state.pointee.labels.removeAll()
+        state.pointee.fixups.removeAll(keepingCapacity: true)
+        state.pointee.mistake = nil
+        awaiting = 0
+        cursor = state.pointee.buffer.start
+        last = state.pointee.buffer.last
     }
 
     /// The offset at which the next instruction begins.
-    @inlinable public var position: Int { buffer.count }
+    @inlinable public var position: Int { cursor - state.pointee.buffer.start }
 
     /// True when the limit has been reached; what is emitted from then on is lost, and `finish` throws.
-    public var overflowed: Bool { buffer.overflowed }
+    public var overflowed: Bool { state.pointee.buffer.overflowed }
+
+    // MARK: Room
+
+    /// Makes sure that an instruction may begin here. False: nothing may be put.
+    @inlinable @inline(__always)
+    mutating func reserve() -> Bool {
+        if _fastPath(cursor <= last) { return true }
+        (cursor, last) = Self.grow(state, at: cursor)
+        return cursor <= last
+    }
+
+    /// A function of values, so that the assembler itself can be in registers.
+    @usableFromInline @inline(never)
+    static func grow(_ state: UnsafeMutablePointer<State>, at cursor: UnsafeMutableRawPointer)
+        -> (UnsafeMutableRawPointer, UnsafeMutableRawPointer)
+    {
+        let moved = state.pointee.buffer.grow(at: cursor)
+        return (moved, state.pointee.buffer.last)
+    }
 
     // MARK: Labels
 
-    public mutating func newLabel() -> CodeLabel {
-        offsets.append(-1)
-        return CodeLabel(index: UInt32(truncatingIfNeeded: offsets.count - 1))
-    }
+    @inlinable @inline(__always)
+    public mutating func newLabel() -> CodeLabel { state.pointee.labels.add() }
 
     /// Places the label before the next instruction.
+    @inlinable @inline(__always)
     public mutating func bind(_ label: CodeLabel) {
-        guard label.index < offsets.count else { return note(.foreignLabel(label)) }
-        guard offsets[Int(label.index)] < 0 else { return note(.labelBoundTwice(label)) }
-        offsets[Int(label.index)] = Int32(truncatingIfNeeded: position)
+        guard label.index < state.pointee.labels.count,
+            bind(&state.pointee.labels.entries[Int(label.index)])
+        else { return Self.noteMisplaced(label, state) }
     }
 
     /// Makes a label and binds it here.
+    @inlinable @inline(__always)
     public mutating func boundLabel() -> CodeLabel {
         let label = newLabel()
         bind(label)
@@ -65,55 +123,68 @@ public struct Assembler: ~Copyable {
     }
 
     /// Where a label was bound.
-    public func offset(of label: CodeLabel) -> Int? {
-        guard label.index < offsets.count, offsets[Int(label.index)] >= 0 else { return nil }
-        return Int(offsets[Int(label.index)])
-    }
+    public func offset(of label: CodeLabel) -> Int? { state.pointee.labels.offset(of: label) }
+
+    // MARK: The end
 
     /// Resolves every use of a label. *Produces* code that `bytes` gives.
     public mutating func finish() throws(AssemblerError) {
-        if buffer.overflowed { throw .overflow(limit: buffer.limit) }
-        if let mistake { throw mistake }
-        for fixup in fixups {
+        if overflowed { throw .overflow(limit: state.pointee.buffer.limit) }
+        if let mistake = state.pointee.mistake { throw mistake }
+        if awaiting != 0 {
+            throw state.pointee.labels.firstAwaited.map { .unboundLabel($0) } ?? .unboundPlace
+        }
+        for fixup in state.pointee.fixups {
             let target = try boundOffset(of: fixup.label)
             let field = Int(fixup.field)
+            let start = state.pointee.buffer.start
             switch fixup.kind {
             case .rel8:
                 let distance = target - (field + 1)
                 guard let short = Int8(exactly: distance) else {
                     throw .shortJumpTooFar(to: fixup.label, distance: distance)
                 }
-                buffer.patch(short, at: field)
-            case .rel32:
-                buffer.patch(Int32(truncatingIfNeeded: target - (field + 4)), at: field)
+                start.storeBytes(of: short, toByteOffset: field, as: Int8.self)
             case .tableEntry:
                 let origin = try boundOffset(of: fixup.origin)
-                buffer.patch(Int32(truncatingIfNeeded: target - origin), at: field)
+                start.storeBytes(
+                    of: Int32(truncatingIfNeeded: target - origin), toByteOffset: field, as: Int32.self)
             }
         }
-        fixups.removeAll(keepingCapacity: true)
+        state.pointee.fixups.removeAll(keepingCapacity: true)
     }
 
     /// The code, valid until the assembler is next changed. *Requires* `finish`.
-    @inlinable public var bytes: UnsafeRawBufferPointer { buffer.bytes }
+    public var bytes: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: state.pointee.buffer.start, count: position)
+    }
 
-    func boundOffset(of label: CodeLabel) throws(AssemblerError) -> Int {
-        guard label.index < offsets.count else { throw .foreignLabel(label) }
+    private func boundOffset(of label: CodeLabel) throws(AssemblerError) -> Int {
+        guard label.index < state.pointee.labels.count else { throw .foreignLabel(label) }
         guard let offset = offset(of: label) else { throw .unboundLabel(label) }
         return offset
     }
 
     /// Leaves the field that ends here to `finish`.
-    mutating func useLabel(_ label: CodeLabel, _ kind: Fixup.Kind, relativeTo origin: CodeLabel? = nil) {
+    mutating func leaveToFinish(
+        _ kind: Fixup.Kind, _ label: CodeLabel, relativeTo origin: CodeLabel? = nil
+    ) {
         let size = kind == .rel8 ? 1 : 4
-        fixups.append(
+        state.pointee.fixups.append(
             Fixup(
                 kind: kind, field: Int32(truncatingIfNeeded: position - size), label: label,
                 origin: origin ?? label))
     }
 
+    @usableFromInline @inline(never)
+    static func noteMisplaced(_ label: CodeLabel, _ state: UnsafeMutablePointer<State>) {
+        let isOurs = label.index < state.pointee.labels.count
+        note(isOurs ? .labelBoundTwice(label) : .foreignLabel(label), state)
+    }
+
     /// Remembers the first mistake.
-    mutating func note(_ error: AssemblerError) {
-        if mistake == nil { mistake = error }
+    @usableFromInline @inline(never)
+    static func note(_ error: AssemblerError, _ state: UnsafeMutablePointer<State>) {
+        if state.pointee.mistake == nil { state.pointee.mistake = error }
     }
 }

@@ -1,9 +1,46 @@
 // What instructions operate on. All plain values: nothing here is reference counted.
 
-/// A general-purpose register; the raw value is its number in encodings.
-@frozen public enum GPR: UInt8, CaseIterable, Sendable, BitwiseCopyable {
-    case rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi
-    case r8, r9, r10, r11, r12, r13, r14, r15
+/// A general-purpose register, kept as the bits that say so in an instruction: emission has no need to shift.
+@frozen public struct GPR: Hashable, CaseIterable, Sendable, BitwiseCopyable {
+    /// Its bits as an r/m operand or base (`OperandBits.rm`). Of rsp and r12 the SIB byte too, which says that there
+    /// is no index; where there is none it lies behind the instruction and means nothing.
+    @usableFromInline let rm: UInt32
+    /// Its bits as the other operand (`OperandBits.reg`).
+    @usableFromInline let reg: UInt32
+
+    @inlinable @inline(__always) init(_ number: UInt8) {
+        rm = OperandBits.rm(number) | (number & 7 == 4 ? 0b00_100_100 << 24 : 0)
+        reg = OperandBits.reg(number)
+    }
+
+    /// Its number in encodings.
+    @inlinable public var rawValue: UInt8 {
+        UInt8(truncatingIfNeeded: rm >> 16 & 7 | (rm & 1) << 3)
+    }
+
+    @inlinable @inline(__always) public static func == (left: GPR, right: GPR) -> Bool {
+        left.reg == right.reg
+    }
+    @inlinable public func hash(into hasher: inout Hasher) { hasher.combine(reg) }
+
+    @inlinable @inline(__always) public static var rax: GPR { GPR(0) }
+    @inlinable @inline(__always) public static var rcx: GPR { GPR(1) }
+    @inlinable @inline(__always) public static var rdx: GPR { GPR(2) }
+    @inlinable @inline(__always) public static var rbx: GPR { GPR(3) }
+    @inlinable @inline(__always) public static var rsp: GPR { GPR(4) }
+    @inlinable @inline(__always) public static var rbp: GPR { GPR(5) }
+    @inlinable @inline(__always) public static var rsi: GPR { GPR(6) }
+    @inlinable @inline(__always) public static var rdi: GPR { GPR(7) }
+    @inlinable @inline(__always) public static var r8: GPR { GPR(8) }
+    @inlinable @inline(__always) public static var r9: GPR { GPR(9) }
+    @inlinable @inline(__always) public static var r10: GPR { GPR(10) }
+    @inlinable @inline(__always) public static var r11: GPR { GPR(11) }
+    @inlinable @inline(__always) public static var r12: GPR { GPR(12) }
+    @inlinable @inline(__always) public static var r13: GPR { GPR(13) }
+    @inlinable @inline(__always) public static var r14: GPR { GPR(14) }
+    @inlinable @inline(__always) public static var r15: GPR { GPR(15) }
+
+    public static var allCases: [GPR] { (0..<16).map { GPR($0) } }
 }
 
 /// A register for floating-point numbers; the raw value is its number in encodings.
@@ -18,8 +55,25 @@
 }
 
 /// How much of its operands an instruction works on. A 32-bit result clears the upper half of its register.
-@frozen public enum Width: UInt8, CaseIterable, Sendable, BitwiseCopyable {
-    case w32, w64
+@frozen public struct Width: Hashable, CaseIterable, Sendable, BitwiseCopyable {
+    /// The bit in REX.
+    @usableFromInline let rexW: UInt32
+    /// Whether there is a REX even where nothing needs it.
+    @usableFromInline let keepsREX: Bool
+
+    @inlinable @inline(__always) init(rexW: UInt32, keepsREX: Bool) {
+        self.rexW = rexW
+        self.keepsREX = keepsREX
+    }
+
+    @inlinable @inline(__always) public static var w32: Width { Width(rexW: 0, keepsREX: false) }
+    @inlinable @inline(__always) public static var w64: Width { Width(rexW: 0b1000, keepsREX: true) }
+    /// 32 bits in one form for all registers: faster to emit than `w32`, and for the lower eight a byte longer.
+    @inlinable @inline(__always) public static var w32Uniform: Width { Width(rexW: 0, keepsREX: true) }
+
+    public static var allCases: [Width] { [.w32, .w64, .w32Uniform] }
+
+    @inlinable @inline(__always) public var isWide: Bool { rexW != 0 }
 }
 
 /// How much a load, store or extension takes.
@@ -99,6 +153,8 @@ public enum AssemblerError: Error, Equatable, Sendable {
     /// The code needs more than the buffer's limit.
     case overflow(limit: Int)
     case unboundLabel(CodeLabel)
+    /// A `CodePlace` that is used is not bound.
+    case unboundPlace
     case labelBoundTwice(CodeLabel)
     /// The label comes from another assembler, or from before `reset`.
     case foreignLabel(CodeLabel)

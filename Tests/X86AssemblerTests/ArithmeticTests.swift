@@ -115,7 +115,7 @@ import X86Assembler
         for register in GPR.allCases {
             listing.expect("bswap \(name(register, width.bits))") { $0.bswap(width, register) }
         }
-        listing.expect(width == .w32 ? "cdq" : "cqo") { $0.signExtendRaxIntoRdx(width) }
+        listing.expect(!width.isWide ? "cdq" : "cqo") { $0.signExtendRaxIntoRdx(width) }
         try listing.verify()
     }
 

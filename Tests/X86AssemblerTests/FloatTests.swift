@@ -39,7 +39,7 @@ private func forEachFloatMemory(_ body: (Memory, XMM) -> Void) {
     @Test(arguments: Width.allCases)
     func betweenBanks(width: Width) throws {
         var listing = Listing()
-        let mnemonic = width == .w32 ? "movd" : "movq"
+        let mnemonic = !width.isWide ? "movd" : "movq"
         forEachMixedPair { float, integer in
             listing.expect("\(mnemonic) \(name(float)), \(name(integer, width.bits))") {
                 $0.mov(width, float, integer)

@@ -21,7 +21,7 @@ func name(_ register: GPR, _ bits: Int = 64) -> String {
 func name(_ register: XMM) -> String { "xmm\(register.rawValue)" }
 
 extension Width {
-    var bits: Int { self == .w32 ? 32 : 64 }
+    var bits: Int { isWide ? 64 : 32 }
 }
 
 extension MemoryWidth {

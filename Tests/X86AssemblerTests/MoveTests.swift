@@ -69,10 +69,10 @@ import X86Assembler
     func signExtension(size: MemoryWidth, width: Width) throws {
         var listing = Listing()
         let mnemonic =
-            switch (size, width) {
+            switch (size, width.isWide) {
             case (.w8, _), (.w16, _): "movsx"
-            case (.w32, .w64): "movsxd"
-            case (.w32, .w32), (.w64, _): "mov"
+            case (.w32, true): "movsxd"
+            case (.w32, false), (.w64, _): "mov"
             }
         let source = min(size.bits, width.bits)
         forEachPair { left, right in

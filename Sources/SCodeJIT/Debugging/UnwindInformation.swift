@@ -96,7 +96,7 @@ extension GPR {
         case .rdi: 5
         case .rbp: 6
         case .rsp: 7
-        case .r8, .r9, .r10, .r11, .r12, .r13, .r14, .r15: UInt64(rawValue)
+        default: UInt64(rawValue)
         }
     }
 }
