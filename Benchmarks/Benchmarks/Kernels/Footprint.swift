@@ -22,17 +22,17 @@ struct Footprint: Codable {
 
     /// Every fragment is a program of its own, with constants that no other one has.
     static func measure(count: Int) throws -> Footprint {
-        let modules = try (0..<count).map { try module(UInt64($0)) }
+        let modules = try Modules(count)
         let acceptor = Acceptor.plain
-        let instructions = try Program(decoding: modules[0]).fragments[0].instructions.count
+        let instructions = try modules.program(0).fragments[0].instructions.count
         let before = resident()
         var verified: [VerifiedFragment] = []
         var fragments: [Fragment] = []
         verified.reserveCapacity(count)
         fragments.reserveCapacity(count)
         let verifying = try seconds {
-            for bytes in modules {
-                let module = try Module(program: Program(decoding: bytes), acceptor: acceptor)
+            for index in 0..<count {
+                let module = try Module(program: modules.program(index), acceptor: acceptor)
                 verified.append(module.program.fragments[0])
             }
         }
@@ -79,38 +79,6 @@ struct Footprint: Codable {
         return Double(peer_time() - start) / 1e9
     }
 
-    /// 20 instructions, as a rate limiter or a filter would have them.
-    private static func module(_ number: UInt64) throws -> [UInt8] {
-        let text = """
-            fragment f(x: ul = \(number), y: ul = 7) {
-                setul   h, \(number &* 0x9e37_79b9_7f4a_7c15 | 1)
-                xorul   h, h, x
-                mulul   h, h, 31
-                rshul   t, h, 29
-                xorul   h, h, t
-                addul   h, h, y
-                lshul   t, y, 3
-                subul   h, h, t
-                bltul   x, 10, low
-                addul   h, h, \(number % 1000)
-                j       next
-            low:
-                orul    h, h, 1
-            next:
-                andul   t, h, 0xffff
-                bneul   t, 0, mix
-                addul   h, h, 5
-            mix:
-                mulul   t, t, 17
-                xorul   h, h, t
-                rshul   t, h, 32
-                xorul   h, h, t
-                accept  h
-            }
-            """
-        return try Module(text: text, acceptor: .plain).program.program.encoded()
-    }
-
     /// The same in Swift.
     private static func answer(_ number: UInt64) -> UInt64 {
         var h = (number &* 0x9e37_79b9_7f4a_7c15 | 1) ^ number
@@ -120,5 +88,57 @@ struct Footprint: Codable {
         h = number < 10 ? h | 1 : h &+ number % 1000
         if h & 0xffff == 0 { h = h &+ 5; h ^= 0 } else { h ^= (h & 0xffff) &* 17 }
         return h ^ h >> 32
+    }
+}
+
+/// The modules, behind one another in one piece of memory: between pieces of their own would be gaps, and what is put into
+/// gaps is not seen in the size of the process.
+private struct Modules {
+    private var bytes: [UInt8] = []
+    private var ends = [0]
+
+    init(_ count: Int) throws {
+        for number in 0..<count {
+            let module = try Module(text: Modules.text(UInt64(number)), acceptor: .plain)
+            bytes += module.program.program.encoded()
+            ends.append(bytes.count)
+        }
+    }
+
+    func program(_ index: Int) throws -> Program {
+        try bytes.withUnsafeBytes {
+            try Program(decoding: UnsafeRawBufferPointer(rebasing: $0[ends[index]..<ends[index + 1]]))
+        }
+    }
+
+    /// 20 instructions, as a rate limiter or a filter would have them.
+    private static func text(_ number: UInt64) -> String {
+        """
+        fragment f(x: ul = \(number), y: ul = 7) {
+            setul   h, \(number &* 0x9e37_79b9_7f4a_7c15 | 1)
+            xorul   h, h, x
+            mulul   h, h, 31
+            rshul   t, h, 29
+            xorul   h, h, t
+            addul   h, h, y
+            lshul   t, y, 3
+            subul   h, h, t
+            bltul   x, 10, low
+            addul   h, h, \(number % 1000)
+            j       next
+        low:
+            orul    h, h, 1
+        next:
+            andul   t, h, 0xffff
+            bneul   t, 0, mix
+            addul   h, h, 5
+        mix:
+            mulul   t, t, 17
+            xorul   h, h, t
+            rshul   t, h, 32
+            xorul   h, h, t
+            accept  h
+        }
+        """
     }
 }
