@@ -12,7 +12,7 @@ struct SCodeEngine: CompilingEngine {
     var isBounded: Bool { true }
     var note: String {
         "regions \(policy.name), the budget of acceptor plain, everything checked that is not proved; "
-            + "Fragment.enter, from Swift"
+            + "FragmentCaller, from Swift"
     }
 
     /// The policies under which programs reach memory by addresses that they compute. `static` refuses what is not
@@ -45,7 +45,7 @@ struct SCodeEngine: CompilingEngine {
                 throw EngineFailure("\(kernel.name) has no fragment")
             }
             return try InstalledKernel(
-                kernel, code, memory, lengthParameter: kernel.kind == .compiled ? nil : 0, sharing: cache)
+                kernel, code, memory, passing: kernel.kind == .compiled ? .none : .length, sharing: cache)
         }
     }
 
@@ -83,12 +83,14 @@ struct ImportedEngine: Engine {
             throw EngineFailure("\(kernel.name).bpf.o has no fragment")
         }
         let memory = try FragmentMemory(kernel, policy: .physical)
-        return try InstalledKernel(kernel, code, memory, lengthParameter: 1, sharing: nil)
+        return try InstalledKernel(kernel, code, memory, passing: .addressAndLength, sharing: nil)
     }
 }
 
 /// A kernel's memory, and how a fragment is given it.
 struct FragmentMemory {
+    /// Where fragments see it, unless a page table says so.
+    static let address: UInt64 = 1 << 32
     let host: UnsafeMutableRawPointer
     let space: AddressSpace?
     private let binding: RegionBinding
@@ -102,7 +104,7 @@ struct FragmentMemory {
             pages = PhysicalMemory(size: kernel.size)
             host = pages.base
             space = nil
-            binding = .physical(base: 1 << 32, host: host, size: kernel.size, writable: true)
+            binding = .physical(base: FragmentMemory.address, host: host, size: kernel.size, writable: true)
             return
         }
         // Page 0 is the directory, page 1 the table of the first 4 MiB, of which pages 2 and on are mapped where they lie.
@@ -129,41 +131,61 @@ struct FragmentMemory {
 
 /// A fragment, called by the fastest call that is public.
 final class InstalledKernel: LoadedKernel {
+    /// What each call passes.
+    enum Arguments {
+        /// Nothing: all parameters have defaults.
+        case none
+        case length
+        case addressAndLength
+    }
+
     var memory: UnsafeMutableRawPointer { place.host }
-    var codeSize: Int? { fragment.native?.bytes.count }
-    private let fragment: Fragment
+    var codeSize: Int? { caller.fragment.native?.bytes.count }
+    private var caller: FragmentCaller
     private let place: FragmentMemory
-    private let name: String
+    private let kernel: Kernel
+    private let arguments: Arguments
 
     init(
-        _ kernel: Kernel, _ code: VerifiedFragment, _ place: FragmentMemory, lengthParameter: Int?,
+        _ kernel: Kernel, _ code: VerifiedFragment, _ place: FragmentMemory, passing arguments: Arguments,
         sharing cache: CodeCache?
     ) throws {
-        fragment = try Fragment(
-            code, regions: code.regions.map(place.binding), space: place.space, sharing: cache)
-        if let lengthParameter, !fragment.setArgument(ofParameter: lengthParameter, kernel.length) {
-            throw EngineFailure("\(kernel.name) takes no length")
-        }
+        caller = FragmentCaller(
+            try Fragment(
+                code, regions: code.regions.map(place.binding), space: place.space, sharing: cache))
         self.place = place
-        name = kernel.name
+        self.kernel = kernel
+        self.arguments = arguments
     }
 
     func call(_ count: UInt64) throws -> UInt64 {
-        let budget = Acceptor.plain.budget
+        let length = kernel.length
+        switch arguments {
+        case .none: return try repeated(count) { $0() }
+        case .length: return try repeated(count) { $0(length) }
+        case .addressAndLength:
+            let address = FragmentMemory.address
+            return try repeated(count) { $0(address, length) }
+        }
+    }
+
+    @inline(__always) private func repeated(
+        _ count: UInt64, _ call: (inout FragmentCaller) -> FragmentCaller.Outcome
+    ) throws -> UInt64 {
         var value: UInt64 = 0
         for _ in 0..<count {
-            let departure = fragment.enter(budget: budget)
-            guard departure.way == .accepted else {
-                throw EngineFailure("\(name) \(outcome(departure.way))")
+            let outcome = call(&caller)
+            guard outcome.way == .accepted else {
+                throw EngineFailure("\(kernel.name) \(InstalledKernel.say(outcome.way, caller.takeAbort()))")
             }
-            value = departure.value
+            value = outcome.value
         }
         return value
     }
 
     /// How it left when it should have accepted.
-    private func outcome(_ way: Departure.Way) -> String {
-        guard case .abort(let abort)? = fragment.takeAbort()?.exit else { return "was \(way)" }
+    private static func say(_ way: Departure.Way, _ invocation: Invocation?) -> String {
+        guard case .abort(let abort)? = invocation?.exit else { return "was \(way)" }
         return "is aborted in line \(abort.line): \(abort.reason)"
     }
 }
