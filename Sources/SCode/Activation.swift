@@ -23,8 +23,13 @@ public final class NativeStack {
     /// Bytes between an address in the stack and its end.
     fileprivate func room(below address: UnsafeMutableRawPointer) -> Int { address - (top - size) }
 
-    /// What an activation needs to begin with.
-    fileprivate static func leastRoom(_ engine: EngineKind) -> Int { engine == .native ? 12 << 10 : 96 << 10 }
+    /// What an activation needs to begin with. Where native code can fault there is room for the system to say so, which it
+    /// does on this stack when the thread has no alternate one.
+    fileprivate static func leastRoom(_ fragment: Fragment) -> Int {
+        guard fragment.engine == .native else { return 96 << 10 }
+        let canFault = fragment.usesHostMemory || fragment.slotCount > 0
+        return canFault ? 28 << 10 : 12 << 10
+    }
 }
 
 /// An invocation of a fragment that can stop in the middle and go on later: when its budget is used up (if the
@@ -67,7 +72,7 @@ public final class Activation {
             interrupted.flatMap {
                 UnsafeMutableRawPointer(bitPattern: UInt($0.activation.pointee.own_stack))
             } ?? stack.top
-        guard stack.room(below: place) >= NativeStack.leastRoom(fragment.engine) else { return nil }
+        guard stack.room(below: place) >= NativeStack.leastRoom(fragment) else { return nil }
         self.fragment = fragment
         self.stack = stack
         reader = fragment.slotCount > 0 ? scode_reader_create() : nil

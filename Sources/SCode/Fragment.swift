@@ -12,11 +12,13 @@ public enum InstallFailure: Error, Sendable, Hashable {
     case regionCount(declared: Int, given: Int)
     /// The memory given for a region is smaller than declared, or read-only where the program writes.
     case regionTooSmall(String), regionReadOnly(String)
-    /// A region's addresses wrap around, overlap another's, or lie where the address space translates.
+    /// A region's addresses wrap around, overlap another's, or lie where the address space translates; of a region of
+    /// the host policy, they begin inside a page, or in another memory than those of the first.
     case regionMisplaced(String)
     /// The fragment has atomic operations, and the region's address or memory is no multiple of 8.
     case regionMisaligned(String)
-    /// A virtual region needs an address space; another kind needs host memory, and must not be given one.
+    /// A virtual region needs an address space, one of the host policy pages of a `HostMemory`, and another kind memory
+    /// of the host that is neither.
     case regionKind(String)
     /// The operands of this macro-instruction are not the parameters of its host function, or libffi does not
     /// take the signature.
@@ -55,6 +57,8 @@ public final class Fragment: @unchecked Sendable {
     // What the instance points to lives as long as it does.
     private let space: AddressSpace?
     private let hostCalls: [HostCall]
+    private let hostMemory: HostMemory?
+    var usesHostMemory: Bool { hostMemory != nil }
 
     /// Installs a verified fragment.
     /// - Parameters:
@@ -97,6 +101,7 @@ public final class Fragment: @unchecked Sendable {
         self.engine = engine
         self.observation = observation
         self.space = space
+        hostMemory = regions.lazy.compactMap(\.hostMemory).first
         self.checksFacts = checksFacts
         depth = code.acceptor.depth
         budget = code.acceptor.budget
@@ -118,6 +123,7 @@ public final class Fragment: @unchecked Sendable {
     ) {
         instance.pointee.code = native?.innerEntry
         instance.pointee.space = space?.space ?? scode_no_space()
+        instance.pointee.window = hostMemory.map { UnsafePointer($0.window) }
         instance.pointee.program = self.code.map { Unmanaged.passUnretained($0).toOpaque() }
         instance.pointee.owner = Unmanaged.passUnretained(self).toOpaque()
         for (index, (binding, region)) in zip(regions, code.regions).enumerated() {

@@ -60,12 +60,71 @@ public final class AddressSpace {
     public func flush() { scode_tlb_flush(space) }
 }
 
+/// Memory that the processor's own MMU guards, for regions of the host policy: 4 GiB of the host's address space, in which
+/// pages are mapped and whatever else is touched faults. The fault ends the fragment, and nothing besides.
+///
+/// Addresses that fragments use are offsets here, of which the low 32 bits count. A fragment may touch every page that is
+/// mapped, as the page allows, whichever regions it declares: what fragments should not share wants a memory of its own.
+///
+/// Pages stay as they are mapped for as long as the memory does. One thread maps at a time, whoever runs fragments.
+public final class HostMemory: @unchecked Sendable {
+    public static let pageSize = Int(SCODE_PAGE_SIZE)
+    /// Where pages may lie: all but the last one.
+    public static let limit = 1 << 32 - pageSize
+    let window: UnsafeMutablePointer<scode_window>
+
+    /// - Returns: nil when the system gives no address space.
+    ///
+    /// The first one installs a handler of `SIGSEGV`, which passes on to the one that was there before whatever is no
+    /// fault of a fragment. Who installs another one later does the same.
+    public init?() {
+        guard let window = scode_window_create() else { return nil }
+        self.window = window
+    }
+
+    deinit { scode_window_destroy(window) }
+
+    /// Where offset 0 lies, for the host's own accesses to pages that are mapped.
+    public var base: UnsafeMutableRawPointer { UnsafeMutableRawPointer(window.pointee.base) }
+
+    /// Maps pages of zeros.
+    /// - Parameters:
+    ///   - offset, size: in bytes, multiples of the page size.
+    ///   - contents: what the pages begin with.
+    /// - Returns: false, and nothing is mapped, when the pages lie outside, some of them are mapped already, the contents
+    ///   are larger, or the system gives no memory.
+    public func map(at offset: Int, size: Int, writable: Bool, contents: [UInt8] = []) -> Bool {
+        let page = HostMemory.pageSize
+        guard offset >= 0, size > 0, offset <= HostMemory.limit, size <= HostMemory.limit - offset,
+            offset % page == 0, size % page == 0, contents.count <= size
+        else { return false }
+        let isFree = stride(from: offset, to: offset + size, by: page).allSatisfy {
+            !allows($0, isStore: false)
+        }
+        return isFree
+            && scode_window_map(window, UInt64(offset), UInt64(size), writable, contents, contents.count)
+    }
+
+    private func allows(_ offset: Int, isStore: Bool) -> Bool {
+        scode_window_allows(window, UInt64(offset), isStore)
+    }
+
+    /// Whether all pages may be read, or written to.
+    fileprivate func allows(_ offset: UInt64, _ size: UInt64, isStore: Bool) -> Bool {
+        guard offset <= HostMemory.limit, size <= UInt64(HostMemory.limit) - offset else { return false }
+        return stride(from: Int(offset), to: Int(offset + size), by: HostMemory.pageSize)
+            .allSatisfy { allows($0, isStore: isStore) }
+    }
+}
+
 /// What one of a program's regions is bound to when the program is installed.
 public struct RegionBinding {
     var base: UInt64
     var size: UInt64
     var host: UnsafeMutablePointer<UInt8>?
     var isWritable: Bool
+    /// Of a region of the host policy.
+    var hostMemory: HostMemory?
 
     /// Host memory that the fragment sees at simulated address `base`; for static and physical regions.
     /// The memory must stay for as long as the fragment is installed.
@@ -80,6 +139,15 @@ public struct RegionBinding {
     /// A place in the owner's address space; what may be done there is up to the page table.
     public static func virtual(base: UInt64, size: Int) -> RegionBinding {
         RegionBinding(base: base, size: UInt64(max(size, 0)), host: nil, isWritable: true)
+    }
+
+    /// Pages of host memory, from a multiple of the page size on; what may be done there is up to them.
+    public static func host(_ memory: HostMemory, at offset: Int, size: Int) -> RegionBinding {
+        let base = UInt64(max(offset, 0))
+        return RegionBinding(
+            base: base, size: UInt64(max(size, 0)),
+            host: memory.window.pointee.base + Int(min(base, 1 << 32)),
+            isWritable: true, hostMemory: memory)
     }
 }
 
@@ -107,6 +175,9 @@ extension RegionBinding {
             throw .regionCount(declared: regions.count, given: bindings.count)
         }
         for (index, (binding, region)) in zip(bindings, regions).enumerated() {
+            guard (binding.hostMemory != nil) == (region.policy == .host) else {
+                throw .regionKind(region.name)
+            }
             if region.policy == .virtual {
                 guard binding.host == nil, space != nil else { throw .regionKind(region.name) }
             } else {
@@ -117,6 +188,18 @@ extension RegionBinding {
                 if host % 8 != 0 || binding.base % 8 != 0 { throw .regionMisaligned(region.name) }
             }
             if binding.size < region.size { throw .regionTooSmall(region.name) }
+            if let memory = binding.hostMemory {
+                let first = bindings.lazy.compactMap(\.hostMemory).first
+                guard memory === first, binding.base % UInt64(HostMemory.pageSize) == 0 else {
+                    throw .regionMisplaced(region.name)
+                }
+                guard memory.allows(binding.base, region.size, isStore: false) else {
+                    throw .regionTooSmall(region.name)
+                }
+                if region.isWritable, !memory.allows(binding.base, region.size, isStore: true) {
+                    throw .regionReadOnly(region.name)
+                }
+            }
             if region.isWritable, !binding.isWritable { throw .regionReadOnly(region.name) }
             guard region.size <= UInt64.max - binding.base else { throw .regionMisplaced(region.name) }
             let end = binding.base + region.size

@@ -42,7 +42,7 @@ public enum VerifierRule: UInt8, CaseIterable, Sendable {
             "a register is written on every path before it is read; a floating-point one with the type that is read"
         case .staticAccess: "in static regions each address is proved at download to lie inside"
         case .regions:
-            "regions have a policy that the acceptor offers and room for their contents, and are not written when read-only"
+            "regions have a policy that the acceptor offers and that goes with the others', room for their contents, and are not written when read-only"
         case .parameters: "each parameter has its own register and a value: the acceptor's or its default"
         case .procedures:
             "procedures are entered only by call, left only by ret or an exit, and call one another without recursion"

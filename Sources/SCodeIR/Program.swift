@@ -6,12 +6,19 @@ public enum MemoryPolicy: UInt8, CaseIterable, Sendable {
     case physical
     /// The address is translated by the owner's page table at each access, as the MMU would.
     case virtual
+    /// Nothing is compared: the processor's own MMU looks at each access, and a page of `HostMemory` that is not there
+    /// ends the fragment.
+    case host
+
+    /// Regions of the host policy are whole pages of so many bytes: x86-64's.
+    public static let hostPage: UInt64 = 4096
 
     public var name: String {
         switch self {
         case .static: "static"
         case .physical: "physical"
         case .virtual: "virtual"
+        case .host: "host"
         }
     }
 }

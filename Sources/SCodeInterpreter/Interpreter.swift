@@ -280,9 +280,11 @@ public struct Interpreter {
     {
         let opcode = instruction.opcode
         let address = frame[instruction.rs1] &+ frame.second(instruction)
-        if address % UInt64(opcode.type.size) != 0 { throw Fault(reason: .misaligned, address: address) }
         let memory = frame.memory
         let fact = frame.fragment.accesses[index]
+        if address % UInt64(opcode.type.size) != 0 {
+            throw Fault(reason: .misaligned, address: memory.reported(address, fact))
+        }
         let place = try access(isStore: true) { memory.place(address, opcode.type.size, fact) }
         let operand = frame[instruction.rd]
         let replacement = frame[instruction.rs2]

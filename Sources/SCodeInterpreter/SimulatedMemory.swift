@@ -5,7 +5,8 @@ import SCodeVerifier
 /// Memory as a fragment sees it: the regions that its instance was given, then its owner's address space.
 ///
 /// The meaning of an access, whatever guards native code gets away with: the first region that contains all
-/// its bytes serves it; else every page that it touches is translated, in order, before a byte moves.
+/// its bytes serves it; else every page that it touches is translated, in order, before a byte moves. Where regions are of
+/// the host policy, those pages are the window's, and what is not proved goes there at once.
 struct SimulatedMemory {
     let instance: UnsafeMutablePointer<scode_instance>
 
@@ -76,6 +77,7 @@ struct SimulatedMemory {
             }
             return .success(Place(first: host + Int(address - region.base), inFirst: size, second: nil))
         }
+        if let window = instance.pointee.window { return locate(address, size, in: window, isStore: isStore) }
         guard let space = instance.pointee.space, space.pointee.memory != nil else {
             return .failure(Fault(reason: .outOfBounds, address: address))
         }
@@ -85,6 +87,27 @@ struct SimulatedMemory {
             return translate(address &+ UInt64(inFirst), in: space, isStore: isStore)
                 .map { Place(first: first, inFirst: inFirst, second: $0) }
         }
+    }
+
+    /// The low half of the address is an offset in the window; both pages are looked at before a byte moves.
+    private func locate(
+        _ address: UInt64, _ size: Int, in window: UnsafePointer<scode_window>, isStore: Bool
+    ) -> Result<Place, Fault> {
+        let offset = address & 0xffff_ffff
+        let last = offset + UInt64(size) - 1
+        for place in [offset, last & ~4095] where !scode_window_allows(window, place, isStore) {
+            let reason = scode_window_fault(window, place, isStore)
+            return .failure(
+                Fault(
+                    reason: AbortReason(rawValue: UInt8(truncatingIfNeeded: reason)) ?? .outOfBounds,
+                    address: max(place, offset)))
+        }
+        return .success(Place(first: window.pointee.base + Int(offset), inFirst: size, second: nil))
+    }
+
+    /// What an access that is not aligned is reported to have been at: as it is looked for in memory.
+    func reported(_ address: UInt64, _ fact: AccessFact) -> UInt64 {
+        instance.pointee.window == nil || fact.isProved ? address : address & 0xffff_ffff
     }
 
     /// The 80386's walk: directory, table, page. Sets accessed and dirty bits when the access is allowed.

@@ -6,7 +6,7 @@ import X86Assembler
 /// What an exit of native code tells: of each place where it can leave with its registers observed, the instruction and
 /// where the registers are then. All that is kept of a fragment besides its machine code, in one piece of memory.
 struct ExitTable: ~Copyable, @unchecked Sendable {
-    /// A place, named by the return address of its call of a stub.
+    /// A place, named by the return address of its call of a stub, or of an access that can fault by its own.
     private struct Site: BitwiseCopyable {
         /// From the start of the code.
         var returnOffset: UInt32

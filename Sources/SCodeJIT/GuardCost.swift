@@ -10,6 +10,8 @@ public enum GuardCost {
     public static let regionMask = 2
     public static let pageMask = 4
     public static let indexMask = 4
+    /// Region of the host policy: the low half of the address; the processor does the rest.
+    public static let window = 1
     public static let divisor = 2
     public static let index = 2
     /// Copy, mask, branch.

@@ -26,6 +26,8 @@ public final class NativeCode: Sendable {
     private let outerOffset: UInt32
     /// What debuggers are to forget when the code goes.
     private let registration: DebuggerRegistration?
+    /// What the handler of faults knows of it, when it has accesses that only the processor guards.
+    nonisolated(unsafe) private let faultingCode: OpaquePointer?
 
     /// Compiles a fragment and makes the code executable.
     /// - Parameters: as those of `translate`.
@@ -35,8 +37,8 @@ public final class NativeCode: Sendable {
     ) throws(CompileFailure) -> NativeCode {
         let machine = try translate(
             fragment, observing: observation, for: processor, optimising: optimisations)
-        return NativeCode(
-            try CodeMemory(machine.bytes), machine, of: fragment, observing: observation)
+        return try NativeCode(
+            CodeMemory(machine.bytes), machine, of: fragment, observing: observation)
     }
 
     /// Makes machine code of a fragment: the pipeline, stage by stage.
@@ -68,7 +70,7 @@ public final class NativeCode: Sendable {
     private init(
         _ memory: consuming CodeMemory, _ machine: borrowing MachineCode, of fragment: VerifiedFragment,
         observing observation: RegisterObservation
-    ) {
+    ) throws(CompileFailure) {
         self.observation = observation
         self.memory = memory
         exits = ExitTable(machine, of: fragment, observing: observation)
@@ -76,9 +78,21 @@ public final class NativeCode: Sendable {
         outerOffset = UInt32(machine.outerEntry)
         registration = CodeObserver.show(
             fragment, machine, at: UInt64(UInt(bitPattern: self.memory.base)))
+        guard let stub = machine.faultStubOffset else {
+            faultingCode = nil
+            return
+        }
+        let start = UInt64(UInt(bitPattern: self.memory.base))
+        faultingCode = scode_faulting_code_create(
+            start + UInt64(machine.bodyOffset), start + UInt64(machine.coldOffset), start + UInt64(stub))
+        if faultingCode == nil { throw .outOfMemory }
     }
 
-    deinit { registration?.end() }
+    // Before the memory is another's.
+    deinit {
+        registration?.end()
+        if let faultingCode { scode_faulting_code_destroy(faultingCode) }
+    }
 
     /// For `scode_enter`.
     public var outerEntry: UnsafeRawPointer { memory.base + Int(outerOffset) }

@@ -66,7 +66,7 @@ extension Parser {
         return value != nil
     }
 
-    /// `region NAME: static|physical|virtual ro|rw, SIZE`, `… SIZE = { BYTE, … }`, `… SIZE = TYPE { VALUE, … }`
+    /// `region NAME: static|physical|virtual|host ro|rw, SIZE`, `… SIZE = { BYTE, … }`, `… SIZE = TYPE { VALUE, … }`
     mutating func region() -> Bool {
         position += 1
         guard let name = expect(.identifier, "the region's name"), checkDeclarable(name, "a region"),

@@ -131,6 +131,21 @@ public enum Verifier {
             if region.size > 1 << 32 {
                 report(.limits, "region '\(region.name)' of \(region.size) bytes; 4 GiB are allowed")
             }
+            if region.policy == .host, region.size % MemoryPolicy.hostPage != 0 {
+                report(
+                    .regions,
+                    "region '\(region.name)' is host, and its \(region.size) bytes are not whole pages",
+                    "declare it with a multiple of \(MemoryPolicy.hostPage) bytes")
+            }
+        }
+        // An address that is computed from nothing known is the host's then, without a look at it.
+        if let host = program.regions.first(where: { $0.policy == .host }),
+            let other = program.regions.first(where: { $0.policy == .physical || $0.policy == .virtual })
+        {
+            report(
+                .regions,
+                "region '\(host.name)' is host and region '\(other.name)' \(other.policy.name): a program has the one kind or the other",
+                "declare both host, or those whose accesses are proved static")
         }
         var names: Set<String> = []
         for fragment in program.fragments

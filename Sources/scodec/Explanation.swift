@@ -52,15 +52,22 @@ struct Explanation {
                 "\(address) lies in the \(region.size) bytes of '\(region.name)'")
         case .based(let number):
             let region = fragment.regions[Int(number)]
-            if region.policy == .virtual {
+            let leaves = "\(address) may leave the \(region.size) bytes of '\(region.name)'"
+            switch region.policy {
+            case .virtual:
                 add(
                     index, .access, proved: false, cost: GuardCost.page,
                     "'\(region.name)' is virtual: the page table decides")
-            } else {
+            case .host:
                 add(
-                    index, .access, proved: false, cost: GuardCost.region,
-                    "\(address) may leave the \(region.size) bytes of '\(region.name)'")
+                    index, .access, proved: false, cost: GuardCost.window, "\(leaves): the processor decides")
+            case .physical, .static:
+                add(index, .access, proved: false, cost: GuardCost.region, leaves)
             }
+        case .unknown where fragment.regions.contains(where: { $0.policy == .host }):
+            add(
+                index, .access, proved: false, cost: GuardCost.window,
+                "the address is \(address), computed from no region: the processor decides")
         case .unknown:
             let isPhysical = fragment.regions.contains { $0.policy == .physical }
             add(

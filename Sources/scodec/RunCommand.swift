@@ -135,6 +135,12 @@ struct RunMemory {
     private(set) var bindings: [RegionBinding] = []
     private(set) var space: AddressSpace?
     private let physical: PhysicalMemory
+    /// For regions of the host policy, and how far it is in use.
+    private var hostMemory: HostMemory?
+    private var hostEnd = RunMemory.hostStart
+    private var hostPages: [UnsafeRawBufferPointer] = []
+    /// Address zero and its neighbourhood stay unmapped.
+    private static let hostStart = 16 * HostMemory.pageSize
 
     /// Regions lie 256 MiB apart, above what page tables translate.
     static func base(ofRegion index: Int) -> UInt64 { (1 << 32) + (UInt64(index) << 28) }
@@ -157,9 +163,15 @@ struct RunMemory {
         if virtualPages > 0 { space = AddressSpace(memory: physical, directory: 0) }
         for (index, region) in regions.enumerated() {
             let host = physical.base + frame * page
+            frame += pages[index]
+            if region.policy == .host {
+                try bindHost(region, data: index == 0 ? data : nil)
+                continue
+            }
             if region.policy == .virtual {
+                let first = frame - pages[index]
                 for number in 0..<pages[index] - 1 {
-                    map(nextVirtual + number, to: frame + number, writable: region.isWritable)
+                    map(nextVirtual + number, to: first + number, writable: region.isWritable)
                 }
                 bindings.append(.virtual(base: UInt64(nextVirtual * page), size: Int(region.size)))
                 nextVirtual += pages[index]
@@ -170,8 +182,9 @@ struct RunMemory {
             }
             // The memory is fresh, and zero.
             host.copyMemory(from: region.contents, byteCount: min(region.contents.count, Int(region.size)))
-            if index == 0, let data { try fill(host, region, data) }
-            frame += pages[index]
+            if index == 0, let data {
+                host.copyMemory(from: try checked(data, region), byteCount: data.count)
+            }
         }
         if regions.isEmpty, data != nil {
             Terminal.message(
@@ -180,13 +193,31 @@ struct RunMemory {
         }
     }
 
-    private func fill(_ host: UnsafeMutableRawPointer, _ region: Region, _ data: [UInt8]) throws {
+    /// Pages of its own, with an empty one behind them.
+    private mutating func bindHost(_ region: Region, data: [UInt8]?) throws {
+        var contents = try data.map { try checked($0, region) } ?? []
+        contents += region.contents.dropFirst(contents.count)
+        hostMemory = hostMemory ?? HostMemory()
+        let size = Int(region.size)
+        guard let hostMemory,
+            size == 0
+                || hostMemory.map(at: hostEnd, size: size, writable: region.isWritable, contents: contents)
+        else {
+            Terminal.message("error: the system gives no memory for region '\(region.name)'")
+            throw ExitCode.diagnostics
+        }
+        bindings.append(.host(hostMemory, at: hostEnd, size: size))
+        hostPages.append(UnsafeRawBufferPointer(start: hostMemory.base + hostEnd, count: size))
+        hostEnd += size + HostMemory.pageSize
+    }
+
+    private func checked(_ data: [UInt8], _ region: Region) throws -> [UInt8] {
         guard data.count <= Int(region.size) else {
             Terminal.message(
                 "error: --data-in has \(data.count) bytes; region '\(region.name)' has \(region.size)")
             throw ExitCode.diagnostics
         }
-        host.copyMemory(from: data, byteCount: data.count)
+        return data
     }
 
     /// Enters a page into the page table: directory in frame 0, tables from frame 1 on.
@@ -200,7 +231,11 @@ struct RunMemory {
             as: UInt32.self)
     }
 
-    var contents: [UInt8] { [UInt8](UnsafeRawBufferPointer(start: physical.base, count: physical.size)) }
+    var contents: [UInt8] {
+        var bytes = [UInt8](UnsafeRawBufferPointer(start: physical.base, count: physical.size))
+        for pages in hostPages { bytes += pages }
+        return bytes
+    }
 }
 
 /// One engine's run.

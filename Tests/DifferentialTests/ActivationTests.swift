@@ -16,12 +16,12 @@ import Testing
     /// Both engines stop at the same places with the same registers and memory, and however the budget is cut into
     /// pieces the fragment does the same with the sum of them.
     @Test func anInterruptionIsNotNoticed() throws {
-        let machine = TestMachine()
+        let machine = try TestMachine()
         var interruptions = 0
         var programs = 0
         for seed in UInt64(1)...6000 {
             var generator = ProgramGenerator(
-                seed: seed, acceptor: Self.acceptor, regions: TestMachine.regions)
+                seed: seed, acceptor: Self.acceptor, regions: TestMachine.regions(seed))
             let program = generator.make()
             guard let verified = Verifier.verify(program, acceptor: Self.acceptor).program,
                 let fragment = verified.fragments.first

@@ -50,9 +50,10 @@ struct DifferentialRun {
 
     /// The program of the seed. One in four is changed a little: what nobody would have thought of.
     private mutating func next() -> (VerifiedFragment, Program)? {
-        guard seed % 4 == 3 else { return TestMachine.randomFragment(seed) }
+        let regions = TestMachine.regions(seed)
+        guard seed % 4 == 3 else { return TestMachine.randomFragment(seed, regions: regions) }
         var generator = ProgramGenerator(
-            seed: seed, acceptor: TestMachine.acceptor(of: seed), regions: TestMachine.regions)
+            seed: seed, acceptor: TestMachine.acceptor(of: seed), regions: regions)
         var program = generator.make()
         program.fragments[0].mutate(regions: program.regions.count, seed: seed)
         statistics.mutated += 1

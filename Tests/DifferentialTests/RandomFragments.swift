@@ -5,7 +5,9 @@ import SCodeTestSupport
 extension TestMachine {
     /// The random program of a seed, verified, with facts as a better verifier would find them half of the time.
     /// - Returns: nil when the verifier rejects it.
-    static func randomFragment(_ seed: UInt64) -> (fragment: VerifiedFragment, program: Program)? {
+    static func randomFragment(
+        _ seed: UInt64, regions: [Region]
+    ) -> (fragment: VerifiedFragment, program: Program)? {
         let acceptor = acceptor(of: seed)
         var generator = ProgramGenerator(seed: seed, acceptor: acceptor, regions: regions)
         let program = generator.make()

@@ -8,6 +8,15 @@ final class TestMachine {
         Region(name: "pinned", policy: .static, isWritable: true, size: 64),
         Region(name: "paged", policy: .virtual, isWritable: true, size: 0x3000),
     ]
+    /// The same, where the processor's own MMU guards what is not proved.
+    static let hostRegions = [
+        Region(name: "data", policy: .host, isWritable: true, size: 0x2000),
+        Region(name: "fixed", policy: .host, isWritable: false, size: 0x1000),
+        Region(name: "pinned", policy: .static, isWritable: true, size: 64),
+        Region(name: "paged", policy: .host, isWritable: true, size: 0x3000),
+    ]
+    /// What programs of a seed declare: one in four the second.
+    static func regions(_ seed: UInt64) -> [Region] { seed / 4 % 4 == 0 ? hostRegions : regions }
 
     static let mix: @convention(c) (UInt8, Int16, UInt32, Int64) -> Int32 = { a, b, c, d in
         Int32(truncatingIfNeeded: Int64(a) &* 31 &+ Int64(b) &* 17 ^ Int64(c) &+ d)
@@ -56,7 +65,7 @@ final class TestMachine {
     }
 
     static let acceptor = Acceptor(
-        name: "test", suppliedArguments: 1,
+        name: "test", suppliedArguments: 1, policies: Set(MemoryPolicy.allCases),
         macros: [
             MacroInstruction("accept", [.value(.ul)], .accept, meaning: ""),
             MacroInstruction("accept_f", [.value(.f)], .accept, meaning: ""),
@@ -93,6 +102,23 @@ final class TestMachine {
     private let memory = PhysicalMemory(size: 16 * 4096)
     private let host = UnsafeMutableRawPointer.allocate(byteCount: 512, alignment: 16)
 
+    /// Pages at offsets where programs look often: behind 0x10000 and 0xffff, before 0xfffff000, the writable ones before
+    /// those that are read-only.
+    private let hostMemory: HostMemory
+    private static let hostPages: [(offset: Int, size: Int)] = [
+        (0x1_0000, 0x2000), (0x2_0000, 0x3000), (0xffff_e000, 0x1000),
+    ]
+
+    init() throws {
+        guard let memory = HostMemory(),
+            Self.hostPages.allSatisfy({ memory.map(at: $0, size: $1, writable: true) }),
+            memory.map(
+                at: 0x1_2000, size: 0x1000, writable: false,
+                contents: (0..<0x1000).map { UInt8($0 * 7 & 0xff) })
+        else { throw CompileFailure.outOfMemory }
+        hostMemory = memory
+    }
+
     deinit { host.deallocate() }
 
     /// What memory holds at first, page tables apart.
@@ -109,6 +135,14 @@ final class TestMachine {
         }
         Self.pattern.withUnsafeBytes { bytes in
             if let start = bytes.baseAddress { memory.base.copyMemory(from: start, byteCount: memory.size) }
+        }
+        for (offset, size) in Self.hostPages {
+            Self.pattern.withUnsafeBytes { bytes in
+                if let start = bytes.baseAddress {
+                    (hostMemory.base + offset).copyMemory(
+                        from: start + 0x3000 + Int(seed & 0xff), byteCount: size)
+                }
+            }
         }
         func set(_ table: Int, _ index: Int, _ value: UInt32) {
             memory.base.storeBytes(of: value, toByteOffset: table * 4096 + index * 4, as: UInt32.self)
@@ -195,6 +229,9 @@ final class TestMachine {
     private var contents: [UInt8] {
         [UInt8](UnsafeRawBufferPointer(start: host, count: 512))
             + UnsafeRawBufferPointer(start: memory.base, count: memory.size)
+            + Self.hostPages.flatMap {
+                UnsafeRawBufferPointer(start: hostMemory.base + $0.offset, count: $0.size)
+            }
     }
 
     /// What is seen when an activation stops.
@@ -249,16 +286,22 @@ final class TestMachine {
         reset(seed)
         let space = AddressSpace(memory: memory, directory: 0, usesTLB: tlb)
         let window: UInt64 = 1 << 32
+        let pinned = RegionBinding.physical(base: window + 0x1000, host: host + 128, size: 64, writable: true)
         let bindings: [RegionBinding] = [
             .physical(base: window + 0x100, host: host, size: 64, writable: true),
             .physical(base: window + 0x140, host: host + 64, size: 40, writable: false),
-            .physical(base: window + 0x1000, host: host + 128, size: 64, writable: true),
+            pinned,
             .virtual(base: 0x1000, size: 0x3000),
+        ]
+        let hostBindings: [RegionBinding] = [
+            .host(hostMemory, at: 0x1_0000, size: 0x2000), .host(hostMemory, at: 0x1_2000, size: 0x1000),
+            pinned, .host(hostMemory, at: 0x2_0000, size: 0x3000),
         ]
         var installed: [Fragment] = []
         for (index, code) in fragments.enumerated() {
             let fragment = try Fragment(
-                code, regions: bindings, space: space, slotCount: 4, engine: engine, observing: observing,
+                code, regions: code.usesHostMemory ? hostBindings : bindings,
+                space: code.usesHostMemory ? nil : space, slotCount: 4, engine: engine, observing: observing,
                 sharing: cache, keepsCode: true)
             fragment.owner = index
             installed.append(fragment)
@@ -271,4 +314,8 @@ final class TestMachine {
         }
         return installed
     }
+}
+
+extension VerifiedFragment {
+    var usesHostMemory: Bool { regions.contains { $0.policy == .host } }
 }

@@ -251,15 +251,29 @@ import Testing
         #expect(try work(on: [], slice: 1)?.result == 0)
     }
 
+    /// Pages that are mapped can be read wherever they are; what lies beyond ends the fragment.
+    @Test func sharedPages() throws {
+        #expect(try sum(from: 0x1_0000) == .accept(0))
+        #expect(try sum(from: 0x2_0001) == .accept(8 * 0x0101_0101_0101_0101))
+        guard case .abort(let abort) = try sum(from: 0x2_2000 - 63) else {
+            Issue.record("not aborted")
+            return
+        }
+        #expect(abort.reason == .outOfBounds && abort.address == 0x2_2000 && abort.line == 7)
+    }
+
     /// What the guide shows is what is compiled here.
     @Test func guideShowsThisCode() throws {
         let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        let source = try String(
-            contentsOf: folder.appendingPathComponent("RateLimiter.swift"), encoding: .utf8)
+        let source = try ["RateLimiter.swift", "SharedPages.swift"].map {
+            try String(contentsOf: folder.appendingPathComponent($0), encoding: .utf8)
+        }.joined()
         let guide = try String(
             contentsOf: folder.appendingPathComponent("../../docs/embedding.md").standardizedFileURL,
             encoding: .utf8)
-        for part in ["state", "clock", "macros", "guard", "acceptor", "policy", "use", "calls", "work"] {
+        for part in [
+            "state", "clock", "macros", "guard", "acceptor", "policy", "use", "calls", "pages", "work",
+        ] {
             let code = source.components(separatedBy: "// [\(part)]\n").last?.components(
                 separatedBy: "// [/\(part)]"
             ).first

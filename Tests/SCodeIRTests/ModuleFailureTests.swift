@@ -121,7 +121,6 @@ import Testing
         expect(
             .tooMany(.hostParameters, 9, at: 10),
             of: [2, 1, 1, 0x68, 0, 9] + [UInt8](repeating: 0, count: 20))
-        expect(.badValue(.regionFlags, 3, at: 9), of: [3, 1, 1, 0x72, 3, 8, 0])
         expect(.badValue(.regionFlags, 16, at: 9), of: [3, 1, 1, 0x72, 16, 8, 0])
         expect(.tooMany(.regions, 9, at: 6), of: [3, 9] + [UInt8](repeating: 0, count: 100))
     }

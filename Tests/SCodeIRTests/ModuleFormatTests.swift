@@ -37,7 +37,7 @@ import Testing
     @Test func numbersOfTypesAndPoliciesArePinned() {
         #expect(
             ValueType.allCases.map(\.suffix) == ["c", "uc", "s", "us", "i", "u", "l", "ul", "p", "f", "d"])
-        #expect(MemoryPolicy.allCases.map(\.name) == ["static", "physical", "virtual"])
+        #expect(MemoryPolicy.allCases.map(\.name) == ["static", "physical", "virtual", "host"])
         #expect(MemoryPolicy.allCases.allSatisfy { UInt64($0.rawValue) < ModuleFormat.regionIsWritable })
         #expect(ValueType.allCases.allSatisfy { $0.rawValue < 1 << ModuleFormat.parameterTypeBits })
     }

@@ -68,6 +68,15 @@ typedef struct scode_space {
     scode_tlb_entry tlb[SCODE_TLB_ENTRIES];
 } scode_space;
 
+// A window of the host's address space, for regions of the host policy: addresses are offsets in it, of 32 bits.
+typedef struct scode_window {
+    uint8_t *base;   // where the window begins
+    uint8_t *pages;  // per page, one beyond the window too: a scode_page_access
+} scode_window;
+
+enum scode_page_access { SCODE_WINDOW_ABSENT = 0, SCODE_WINDOW_READ_ONLY = 1, SCODE_WINDOW_WRITABLE = 2 };
+#define SCODE_WINDOW_SIZE ((uint64_t)1 << 32)
+
 // A region as an instance is given it: `size` bytes at simulated address `base` lie at `host`. Addresses that
 // are checked at run time are held against the searched regions; static ones are only reached by accesses
 // that were proved, and virtual ones through the address space.
@@ -100,6 +109,7 @@ typedef struct scode_host_function {
 typedef struct scode_instance {
     const void *code;  // inner entry of the native code
     scode_space *space;  // the owner's address space, or scode_no_space()
+    const scode_window *window;  // what its regions of the host policy lie in, or NULL
     uint64_t slot_count;
     uint32_t argument_count;
     uint32_t region_count;
@@ -302,6 +312,35 @@ void scode_tlb_flush(scode_space *space);
 // Translates one address by the page table, sets accessed and dirty bits, and fills the TLB.
 // Returns the host address, or NULL with *reason set.
 uint8_t *scode_walk(scode_space *space, uint64_t address, bool is_store, uint64_t *reason);
+
+// A window in which nothing is mapped, or NULL. The first one installs the handler of faults, which passes on to the
+// handler that was there before whatever is no fault of `scode_faulting_code` in a window.
+scode_window *scode_window_create(void);
+void scode_window_destroy(scode_window *window);  // when nobody can be in code that reaches it
+
+// Maps `size` bytes at `offset`, both multiples of the page size, which hold `count` bytes of `contents` and then zeros.
+// *Requires* that they lie in the window and none of them is mapped. They stay until the window is destroyed.
+bool scode_window_map(
+    scode_window *window, uint64_t offset, uint64_t size, bool is_writable, const void *contents, size_t count);
+
+// What may be done with the page of an offset.
+static inline uint8_t scode_window_access(const scode_window *window, uint64_t offset) {
+    return __atomic_load_n(&window->pages[offset / SCODE_PAGE_SIZE], __ATOMIC_ACQUIRE);
+}
+static inline bool scode_window_allows(const scode_window *window, uint64_t offset, bool is_store) {
+    return scode_window_access(window, offset) >= (is_store ? SCODE_WINDOW_WRITABLE : SCODE_WINDOW_READ_ONLY);
+}
+// Why an access to the page of an offset cannot be made: a scode_reason.
+static inline uint64_t scode_window_fault(const scode_window *window, uint64_t offset, bool is_store) {
+    bool is_read_only = scode_window_access(window, offset) == SCODE_WINDOW_READ_ONLY;
+    return is_store && is_read_only ? SCODE_READ_ONLY_REGION : SCODE_OUT_OF_BOUNDS;
+}
+
+// Says that faults of the machine code from `start` to `end` in a window are aborts: the handler goes on at `stub`, as if
+// the instruction had called it. There r13 and r15 are pinned. NULL when there is no memory.
+typedef struct scode_faulting_code scode_faulting_code;
+scode_faulting_code *scode_faulting_code_create(uint64_t start, uint64_t end, uint64_t stub);
+void scode_faulting_code_destroy(scode_faulting_code *code);
 
 // Whether the processor counts bits: popcnt, lzcnt and tzcnt (BMI1). It is asked once.
 bool scode_has_bit_counts(void);

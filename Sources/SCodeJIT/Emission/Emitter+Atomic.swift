@@ -24,6 +24,7 @@ extension Emitter {
     mutating func emitAtomic(_ instruction: VInstruction) {
         let memory = place(of: instruction)
         let operand = fetch(instruction.a, .rcx)
+        noteFault(of: instruction)
         assembler.locked(Self.alu(instruction.operation), instruction.width, memory, operand)
     }
 
@@ -31,6 +32,7 @@ extension Emitter {
     mutating func emitExchange(_ instruction: VInstruction) {
         let memory = place(of: instruction)
         copy(instruction.a, to: .rcx)
+        noteFault(of: instruction)
         if instruction.operation == .exchange {
             assembler.xchg(instruction.width, memory, .rcx)
         } else {
@@ -45,6 +47,7 @@ extension Emitter {
         let operation = Self.alu(instruction.operation)
         let memory = place(of: instruction)
         assembler.lea(.w64, .rdx, memory)
+        noteFault(of: instruction)
         assembler.load(width == .w64 ? .w64 : .w32, .rax, Memory(.rdx))
         let again = assembler.boundLabel()
         assembler.mov(width, .rcx, .rax)
@@ -53,6 +56,8 @@ extension Emitter {
         } else {
             assembler.alu(operation, width, .rcx, fetch(instruction.a, .rcx))
         }
+        // The page may be there, and read-only.
+        noteFault(of: instruction)
         assembler.lockedCmpxchg(width, Memory(.rdx), .rcx)
         assembler.jcc(.ne, again)
         keep(instruction.dst, from: GPR.rax)
@@ -64,6 +69,7 @@ extension Emitter {
         // Cut to the width here: when the processor stores, it leaves rax as it was.
         copy(instruction.a, to: .rax, instruction.width)
         let new = fetch(instruction.b, .rcx)
+        noteFault(of: instruction)
         assembler.lockedCmpxchg(instruction.width, Memory(.rdx), new)
         keep(instruction.dst, from: GPR.rax)
     }

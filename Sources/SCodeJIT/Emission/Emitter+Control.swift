@@ -283,7 +283,7 @@ extension Emitter {
         sites.append(ExitSite(returnOffset: UInt32(assembler.position), instruction: source))
     }
 
-    private mutating func stub(_ kind: StubKind) -> CodeLabel {
+    mutating func stub(_ kind: StubKind) -> CodeLabel {
         if let known = stubs.first(where: { $0.reason == kind }) { return known.label }
         let label = assembler.newLabel()
         stubs.append((kind, label))

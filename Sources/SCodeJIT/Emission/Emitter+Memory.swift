@@ -31,24 +31,25 @@ extension Emitter {
 
     /// rax := a + b
     mutating func emitAddress(_ instruction: VInstruction) {
+        let width = instruction.width
         if instruction.hasImmediate, let offset = Int32(exactly: instruction.immediate) {
             if case .machine(let base) = allocation.location(instruction.a), offset != 0 {
-                assembler.lea(.w64, .rax, Memory(base, offset))
+                assembler.lea(width, .rax, Memory(base, offset))
                 return
             }
-            copy(instruction.a, to: .rax)
-            if offset != 0 { assembler.alu(.add, .w64, .rax, immediate: offset) }
+            copy(instruction.a, to: .rax, width)
+            if offset != 0 { assembler.alu(.add, width, .rax, immediate: offset) }
             return
         }
         if case .machine(let base) = allocation.location(instruction.a),
             case .machine(let index) = allocation.location(instruction.b)
         {
-            assembler.lea(.w64, .rax, Memory(base, index: index))
+            assembler.lea(width, .rax, Memory(base, index: index))
             return
         }
-        copy(instruction.a, to: .rax)
+        copy(instruction.a, to: .rax, width)
         let index = fetch(instruction.b, .rcx)
-        assembler.alu(.add, .w64, .rax, index)
+        assembler.alu(.add, width, .rax, index)
     }
 
     /// rax: simulated address -> offset from the host address of the region. One compare is the whole check: an
@@ -77,7 +78,7 @@ extension Emitter {
             let base = constant(.host(instruction.target)) ?? .rax
             let index = fetch(instruction.index, base == .rax ? .rdx : .rax)
             return Memory(base, index: index, scale, displacement)
-        case .offset, .simulatedAddress: return addressPlace(instruction.constant, displacement)
+        case .offset, .simulatedAddress, .window: return addressPlace(instruction.constant, displacement)
         case .simulated:
             if case .machine(let delta) = allocation.location(.delta(instruction.target)) {
                 return Memory(delta, index: fetch(instruction.index, .rax), .x1, displacement)
@@ -176,6 +177,16 @@ extension Emitter {
         assembler.alu(.and, .w64, machine, .rcx)
     }
 
+    /// To be called right before the machine instruction that makes an access: where it can fault, the place is an exit.
+    mutating func noteFault(of instruction: VInstruction) {
+        guard instruction.place == .window else { return }
+        usesContext = true
+        usesInstance = true
+        faultStub = stub(.memoryFault)
+        sites.append(
+            ExitSite(returnOffset: UInt32(assembler.position), instruction: instruction.source))
+    }
+
     private mutating func slowPath(_ instruction: VInstruction) -> (entry: CodeLabel, back: CodeLabel) {
         let entry = assembler.newLabel()
         let back = assembler.newLabel()
@@ -187,6 +198,7 @@ extension Emitter {
 
     mutating func emitLoad(_ instruction: VInstruction) {
         let source = place(of: instruction)
+        noteFault(of: instruction)
         if instruction.dst.bank == .float {
             let target = resultVector(instruction.dst)
             assembler.load(instruction.precision, target, source)
@@ -206,10 +218,12 @@ extension Emitter {
     mutating func emitStore(_ instruction: VInstruction) {
         let target = place(of: instruction)
         if case .vector(let vector) = allocation.location(instruction.a) {
+            noteFault(of: instruction)
             assembler.store(instruction.precision, target, vector)
             return
         }
         let value = fetch(instruction.a, .rcx)
+        noteFault(of: instruction)
         assembler.store(MemoryWidth(bytes: instruction.size), target, value)
     }
 

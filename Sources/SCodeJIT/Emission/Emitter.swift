@@ -25,6 +25,8 @@ struct Emitter: ~Copyable {
     var stubs: [(reason: StubKind, label: CodeLabel)] = []
     var tables: [UInt32: CodeLabel] = [:]
     var slowAccess: CodeLabel?
+    /// Where accesses that fault go on, if there are such.
+    var faultStub: CodeLabel?
     var sites: [ExitSite] = []
     var ranges: [CodeRange] = []
     /// Pinned registers that the body uses.
@@ -115,6 +117,7 @@ struct Emitter: ~Copyable {
         // From here on, whether anything but the prologue uses it.
         usesInstance = false
         let body = assembler.boundLabel()
+        let bodyOffset = assembler.position
         var index = 0
         while index < vcode.instructions.count {
             index += emitOne(at: index)
@@ -129,7 +132,9 @@ struct Emitter: ~Copyable {
         let bytes = [UInt8](assembler.bytes)
         return MachineCode(
             bytes: bytes, innerEntry: inner, outerEntry: outer, sites: sites, ranges: ranges,
-            coldOffset: cold, allocation: allocation, notes: notes)
+            coldOffset: cold, bodyOffset: bodyOffset,
+            faultStubOffset: faultStub.flatMap { assembler.offset(of: $0) }, allocation: allocation,
+            notes: notes)
     }
 
     /// Emits one VCode instruction, or two that go together. Returns how many.

@@ -2,7 +2,7 @@ import SCodeVerifier
 
 /// A place where a fragment can leave with its registers observed, found again by return address.
 struct ExitSite: BitwiseCopyable {
-    /// Offset in the code, just behind the site's call of a stub.
+    /// Offset in the code, just behind the site's call of a stub; of an access that can fault, its own.
     var returnOffset: UInt32
     /// The SCODE instruction.
     var instruction: UInt32
@@ -26,6 +26,10 @@ public struct MachineCode {
     let ranges: [CodeRange]
     /// Where stubs and cold code begin: not the work of any one instruction.
     let coldOffset: Int
+    /// Where the body begins: behind the prologue.
+    let bodyOffset: Int
+    /// Where faults of the body lead to; nil: there can be none.
+    let faultStubOffset: Int?
     /// Where values are when it leaves.
     let allocation: Allocation
     /// When they were asked for.

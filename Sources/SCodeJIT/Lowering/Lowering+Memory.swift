@@ -40,8 +40,12 @@ extension Lowering {
             .based(let region) where isCheckedInline(region, isStore):
             guardRegion(&access, instruction, index, region, hasAddress: hasAddress)
         case .proved, .inside, .based, .unknown:
-            // With one region to choose from, an address of unknown origin is most likely in that.
-            if let only = onlyPhysicalRegion, isCheckedInline(only, isStore) {
+            if let windowRegion {
+                if !hasAddress { address(instruction, index) }
+                access.target = windowRegion
+                access.place = .window
+            } else if let only = onlyPhysicalRegion, isCheckedInline(only, isStore) {
+                // With one region to choose from, an address of unknown origin is most likely in that.
                 guardRegion(&access, instruction, index, only, hasAddress: hasAddress)
             } else {
                 if !hasAddress { address(instruction, index) }
@@ -101,7 +105,9 @@ extension Lowering {
     }
 
     private mutating func address(_ instruction: Instruction, _ index: Int) {
+        let isWide = windowRegion == nil || fragment.accesses[index].isProved
         emit(.address, index) {
+            $0.isWide = isWide
             $0.a = instruction.rs1
             $0.b = instruction.rs2
             $0.hasImmediate = instruction.opcode.form == .immediate

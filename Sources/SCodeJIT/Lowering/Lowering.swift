@@ -13,6 +13,8 @@ struct Lowering {
     let onlyPhysicalRegion: UInt8?
     /// Whether a proof that rests on branches is not enough.
     let masksSpeculation: Bool
+    /// The first region of the host policy: what its addresses are offsets in, those of unknown origin are, too.
+    let windowRegion: UInt32?
     let writers: Writers
     var forms = AddressForms()
     private var output: VCode
@@ -30,6 +32,7 @@ struct Lowering {
         code = fragment.code
         onlyPhysicalRegion = Self.onlyPhysicalRegion(fragment.regions)
         masksSpeculation = fragment.acceptor.guards.masksSpeculation
+        windowRegion = fragment.regions.firstIndex { $0.policy == .host }.map { UInt32($0) }
         writers = Writers(fragment)
         output = VCode(fragment)
         output.instructions.reserveCapacity(code.instructions.count * 2)

@@ -15,7 +15,7 @@ extension VCode {
     /// - Registers are of the bank that the operation works on.
     /// - Indices name something.
     /// - A load, store or atomic operation whose place is made from `address` stands right behind what made that: a
-    ///   guard, or the sum that the verifier has proved to lie inside.
+    ///   guard, the sum that the verifier has proved to lie inside, or one of 32 bits that the processor looks at.
     func firstProblem() -> String? {
         var places = [Int](repeating: 0, count: labelCount)
         for instruction in instructions where instruction.operation == .label {
@@ -81,7 +81,7 @@ extension AccessPlace {
         switch self {
         case .address: previous == .guardPage
         case .offset: previous == .guardRegion
-        case .simulatedAddress: previous == .address || previous == .guardAligned
+        case .simulatedAddress, .window: previous == .address || previous == .guardAligned
         case .host, .hostIndexed, .simulated, .anchored: true
         }
     }

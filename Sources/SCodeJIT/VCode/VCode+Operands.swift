@@ -55,7 +55,7 @@ extension VInstruction {
             .guardEntry, .abort,
             .callSub, .callHost:
             true
-        default: false
+        default: operation.isAccess && place == .window
         }
     }
 

@@ -31,7 +31,7 @@ extension VInstruction: CustomStringConvertible {
             return "\(dst.name) := \(operation)\(width) \(a.name):\(size * 8)"
         case .constant: return "\(dst.name) := \(immediate)"
         case .regionBase: return "\(dst.name) := base of region \(target) + \(immediate)"
-        case .address: return "address := \(a.name) + \(last)"
+        case .address: return "address := \(isWide ? "" : "low half of ")\(a.name) + \(last)"
         case .anchor: return "anchor \(anchor) := host of \(a.name), inside region \(target)"
         case .guardAligned: return "guard aligned to \(size) bytes"
         case .guardRegion: return "guard region \(target), \(size) bytes\(flag ? ", store" : "")"
@@ -74,6 +74,7 @@ extension VInstruction: CustomStringConvertible {
             case .anchored: "anchor \(anchor) + \(index.name)"
             case .simulated: "\(index.name) in region \(target)"
             case .simulatedAddress: "address in region \(target)"
+            case .window: "address in the window of region \(target)"
             }
         return immediate == 0 ? base : "\(base) + \(immediate)"
     }

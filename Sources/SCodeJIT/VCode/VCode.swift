@@ -27,7 +27,7 @@ enum VOperation: UInt8, BitwiseCopyable {
     case constant
     /// dst := base of region `target` + immediate
     case regionBase
-    /// address := a + b
+    /// address := a + b, of 64 bits or 32 as `isWide` says
     case address
     /// Anchor `anchor` := the host address of a, a simulated one in region `target`. Stands before a loop.
     case anchor
@@ -90,7 +90,7 @@ enum AccessPlace: UInt8, BitwiseCopyable {
     case address
     /// At the host address of region `target`, and the address from there: behind `guardRegion`.
     case offset
-    // The verifier has proved that the rest lie in region `target`.
+    // The verifier has proved that these lie in region `target`.
     /// At its host address.
     case host
     /// At its host address, and `index`, shifted left by `scale`, from there.
@@ -101,6 +101,9 @@ enum AccessPlace: UInt8, BitwiseCopyable {
     case simulated
     /// At the address, a simulated one.
     case simulatedAddress
+    /// At the address, an offset of 32 bits in the window that region `target` lies in. Nothing is proved, and nothing
+    /// guards it but the processor: what may not be touched there faults.
+    case window
 
     /// Whether `index` is read.
     var hasIndex: Bool { self == .hostIndexed || self == .simulated || self == .anchored }
@@ -277,7 +280,8 @@ extension VInstruction {
         case .offset, .host, .hostIndexed: return .host(target)
         // The anchor itself uses it, before the loop.
         case .anchored: return nil
-        case .simulated, .simulatedAddress: return .delta(target)
+        // What takes a simulated address to its host address is where the window begins.
+        case .simulated, .simulatedAddress, .window: return .delta(target)
         }
     }
 }

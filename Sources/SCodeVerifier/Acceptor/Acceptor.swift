@@ -71,7 +71,8 @@ public struct Acceptor: Sendable, Hashable {
     public static let entryRegisterLimit = 8
     /// How many arguments every caller passes; parameters beyond that need a default.
     public var suppliedArguments: Int
-    /// The ways in which regions may be guarded.
+    /// The ways in which regions may be guarded; by default all but `host`, which wants a `HostMemory` of whoever
+    /// installs a fragment.
     public var policies: Set<MemoryPolicy>
     /// Regions of the acceptor's own, which its templates name and programs cannot. They are static, so that no address
     /// that a program makes up leads there. Whoever installs a fragment binds memory to them, after the program's.
@@ -98,7 +99,7 @@ public struct Acceptor: Sendable, Hashable {
     public init(
         name: String, version: UInt32 = 1, registers: RegisterSet = .all, readOnlyRegisters: RegisterSet = [],
         scratch: RegisterSet = [], entryRegisters: [EntryRegister] = [], suppliedArguments: Int = 0,
-        policies: Set<MemoryPolicy> = Set(MemoryPolicy.allCases), regions: [Region] = [],
+        policies: Set<MemoryPolicy> = [.static, .physical, .virtual], regions: [Region] = [],
         guards: GuardPolicy = .standard, macros: [MacroInstruction], hostFunctions: [OfferedFunction] = [],
         budget: UInt64 = 100_000, prepayable: UInt64? = nil, depth: UInt64 = 16,
         instructionLimit: Int = ProgramLimits.instructionsPerFragment, ebpf: EBPFConventions? = nil
@@ -130,6 +131,7 @@ extension Acceptor {
     /// For code with no particular acceptor: returns a value or refuses. `scodec run` takes it by default.
     public static let plain = Acceptor(
         name: "plain", suppliedArguments: ProgramLimits.parameters,
+        policies: Set(MemoryPolicy.allCases),
         macros: [
             MacroInstruction("accept", [.value(.ul)], .accept, meaning: "leaves the fragment with a value"),
             MacroInstruction("refuse", [], .refuse, meaning: "leaves the fragment without a value"),
