@@ -42,10 +42,12 @@ final class FuzzMachine {
         reset(seed)
         let space =
             regions.contains { $0.policy == .virtual } ? AddressSpace(memory: memory, directory: 0) : nil
+        let hostMemory = hostMemory(seed)
         let fragment: Fragment
         do {
             fragment = try Fragment(
-                code, regions: bindings(), space: space, slotCount: 2, engine: engine, observing: observation,
+                code, regions: bindings(hostMemory), space: space, slotCount: 2, engine: engine,
+                observing: observation,
                 checksFacts: engine == .interpreter)
         } catch {
             return nil
@@ -60,6 +62,12 @@ final class FuzzMachine {
         }
         // It would hold itself for ever.
         fragment.setSlot(1, nil)
+        if let hostMemory {
+            for pages in hostPages {
+                (memory.base + pages.lowerBound).copyMemory(
+                    from: hostMemory.base + pages.lowerBound, byteCount: pages.count)
+            }
+        }
         let left = [UInt8](UnsafeRawBufferPointer(start: memory.base, count: memory.size))
         try requireUntouched(left, seed)
         return State(
@@ -71,11 +79,34 @@ final class FuzzMachine {
         (seed &+ index) &* 0x9e37_79b9_7f4a_7c15
     }
 
-    private func bindings() -> [RegionBinding] {
+    /// Where regions of the host policy lie: as in memory, so in a memory of theirs.
+    private var hostPages: [Range<Int>] {
+        zip(regions, frames).filter { $0.0.policy == .host && !$0.1.isEmpty }.map { _, frames in
+            frames.lowerBound * Self.page..<frames.upperBound * Self.page
+        }
+    }
+
+    /// Nil when no region has the policy, or the system gives no memory.
+    private func hostMemory(_ seed: UInt64) -> HostMemory? {
+        guard regions.contains(where: { $0.policy == .host }), let memory = HostMemory() else { return nil }
+        let writable = zip(regions, frames).filter { $0.0.policy == .host && !$0.1.isEmpty }.map(
+            \.0.isWritable)
+        let isMapped = zip(hostPages, writable).allSatisfy { pages, isWritable in
+            memory.map(
+                at: pages.lowerBound, size: pages.count, writable: isWritable,
+                contents: pages.map { filler($0, seed) })
+        }
+        return isMapped ? memory : nil
+    }
+
+    private func bindings(_ hostMemory: HostMemory?) -> [RegionBinding] {
         zip(regions, frames).enumerated().map { index, place in
             let (region, frames) = place
             if region.policy == .virtual {
                 return .virtual(base: UInt64(frames.lowerBound * Self.page), size: Int(region.size))
+            }
+            if region.policy == .host, let hostMemory {
+                return .host(hostMemory, at: frames.lowerBound * Self.page, size: Int(region.size))
             }
             return .physical(
                 base: 1 << 32 + UInt64(index) << 28, host: memory.base + frames.lowerBound * Self.page,

@@ -17,18 +17,27 @@ public func mutateModule(_ buffer: UnsafeMutableRawBufferPointer, count: Int, se
     return bytes.count
 }
 
+extension Region {
+    /// As the host policy wants it, mostly.
+    fileprivate mutating func roundToPages(_ generator: inout FuzzGenerator) {
+        if policy == .host, generator.below(8) != 0 { size &= ~(MemoryPolicy.hostPage - 1) }
+    }
+}
+
 extension Program {
     fileprivate mutating func mutate(_ generator: inout FuzzGenerator) {
         switch generator.below(12) {
         case 0:
-            let region = Region(
+            var region = Region(
                 name: "r\(regions.count)", policy: generator.pick(MemoryPolicy.allCases) ?? .physical,
                 isWritable: generator.below(2) == 0, size: UInt64(generator.below(5000)))
+            region.roundToPages(&generator)
             if regions.count < ProgramLimits.regions { regions.append(region) }
         case 1:
             guard let index = regions.indices.randomElement(using: &generator) else { return }
             regions[index].policy = generator.pick(MemoryPolicy.allCases) ?? .physical
             regions[index].size = UInt64(bitPattern: generator.constant()) % 0x3000
+            regions[index].roundToPages(&generator)
             // Now and then more than there is room for.
             regions[index].contents = [UInt8](repeating: 7, count: generator.below(4) * generator.below(20))
         default:

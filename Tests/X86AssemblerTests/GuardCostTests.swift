@@ -11,7 +11,7 @@ import Testing
         _ mnemonic: String, in body: String, region: String = "physical", guards: GuardPolicy = .standard
     ) throws -> Int {
         let text = """
-            region data: \(region) rw, 64
+            region data: \(region) rw, \(region == "host" ? 4096 : 64)
             fragment f(n: ul, from: p = data, always: p in r9 = data) {
                 table t = { done, done, done, done }
             \(body)
@@ -20,7 +20,7 @@ import Testing
             }
             """
         let acceptor = Acceptor(
-            name: "cost", suppliedArguments: 2, guards: guards,
+            name: "cost", suppliedArguments: 2, policies: Set(MemoryPolicy.allCases), guards: guards,
             macros: [MacroInstruction("accept", [.value(.ul)], .accept, meaning: "")])
         let code = try #require(try Module(text: text, acceptor: acceptor).fragment())
         let index = try #require(code.code.instructions.firstIndex { $0.opcode.mnemonic == mnemonic })
@@ -64,6 +64,14 @@ import Testing
         #expect(try count("ldul", in: access, region: "virtual", guards: masks) == paged + GuardCost.pageMask)
         let jump = "    andul n, n, 3\n    jt n, t"
         #expect(try count("jt", in: jump, guards: masks) == count("jt", in: jump) + GuardCost.indexMask)
+    }
+
+    @Test func windows() throws {
+        // So many that what both need is in a register.
+        func several(_ load: String) -> String { Array(repeating: load, count: 4).joined(separator: "\n") }
+        let guarded = try count("lduli", in: several("    ldul n, from, 8"), region: "host")
+        let proved = try count("lduli", in: several("    ldul n, always, 8"), region: "host")
+        #expect(guarded - proved == GuardCost.window)
     }
 
     @Test func divisors() throws {

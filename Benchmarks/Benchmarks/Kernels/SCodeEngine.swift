@@ -4,7 +4,7 @@ import SCode
 /// The kernels as SCODE text, with all guards.
 struct SCodeEngine: CompilingEngine {
     let name: String
-    /// Of the regions: the text says `physical`, and this takes its place.
+    /// Of the regions: this takes the place of what the text says.
     let policy: MemoryPolicy
     let places: Places
     var optimisations = Optimisations.all
@@ -63,8 +63,15 @@ struct SCodeEngine: CompilingEngine {
         guard let text = String(data: try places.source(kernel, "scode"), encoding: .utf8) else {
             throw EngineFailure("\(kernel.name).scode is no text")
         }
-        let guarded = text.replacing(": physical r", with: ": \(policy.name) r")
-        return (try Module(text: guarded, acceptor: .plain).program.program.encoded(), .plain)
+        var program = try Module(text: text, acceptor: .plain).program.program
+        for index in program.regions.indices {
+            program.regions[index].policy = policy
+            // Regions of the host policy are whole pages.
+            if policy == .host {
+                program.regions[index].size = FragmentMemory.wholePages(program.regions[index].size)
+            }
+        }
+        return (program.encoded(), .plain)
     }
 }
 
@@ -98,8 +105,24 @@ struct FragmentMemory {
     /// For what comes from eBPF, which may have one.
     private let stack = PhysicalMemory(size: PhysicalMemory.pageSize)
 
+    static func wholePages(_ bytes: UInt64) -> UInt64 {
+        let page = MemoryPolicy.hostPage
+        return (bytes + page - 1) / page * page
+    }
+
     init(_ kernel: Kernel, policy: MemoryPolicy) throws {
         let page = PhysicalMemory.pageSize
+        if policy == .host {
+            let size = Int(Self.wholePages(UInt64(kernel.size)))
+            guard let memory = HostMemory(), memory.map(at: page, size: size, writable: true) else {
+                throw EngineFailure("the system gives no address space for \(kernel.name)")
+            }
+            pages = stack
+            host = memory.base + page
+            space = nil
+            binding = .host(memory, at: page, size: size)
+            return
+        }
         guard policy == .virtual else {
             pages = PhysicalMemory(size: kernel.size)
             host = pages.base

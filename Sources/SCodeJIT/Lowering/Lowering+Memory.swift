@@ -65,7 +65,13 @@ extension Lowering {
             access.scale = form.scale
             access.immediate = form.offset
             noteSum()
-        } else if instruction.opcode.form == .immediate, Int32(exactly: instruction.immediate) != nil {
+            return
+        }
+        // All regions of the host policy lie as far from their addresses as the first one.
+        if let windowRegion, fragment.regions[Int(access.target)].policy == .host {
+            access.target = windowRegion
+        }
+        if instruction.opcode.form == .immediate, Int32(exactly: instruction.immediate) != nil {
             access.place = .simulated
             access.index = instruction.rs1
             access.immediate = instruction.immediate
