@@ -146,21 +146,45 @@ extension Assembler {
         putJump(condition, &place)
     }
 
+    /// if a op b goto label
+    public mutating func branch(
+        _ condition: Condition, _ width: Width, _ left: GPR, _ right: GPR, _ label: CodeLabel
+    ) {
+        guard reserve() else { return }
+        putALU(.cmp, width, left, right)
+        putJump(condition, to: label)
+    }
+
     /// if a op immediate goto place
     @inlinable @inline(__always)
     public mutating func branch(
         _ condition: Condition, _ width: Width, _ left: GPR, immediate: Int32, _ place: inout CodePlace
     ) {
         guard reserve() else { return }
+        putComparison(width, left, immediate)
+        putJump(condition, &place)
+    }
+
+    /// if a op immediate goto label
+    public mutating func branch(
+        _ condition: Condition, _ width: Width, _ left: GPR, immediate: Int32, _ label: CodeLabel
+    ) {
+        guard reserve() else { return }
+        putComparison(width, left, immediate)
+        putJump(condition, to: label)
+    }
+
+    // MARK: Parts. *Requires* room.
+
+    /// With 0, `test` is shorter and sets the same flags.
+    @inlinable @inline(__always)
+    mutating func putComparison(_ width: Width, _ left: GPR, _ immediate: Int32) {
         if immediate == 0 {
             putHead(Opcode(0x85), width, left.reg | left.rm | OperandBits.direct)
         } else {
             putImmediate(.cmp, width, left, immediate)
         }
-        putJump(condition, &place)
     }
-
-    // MARK: Parts. *Requires* room.
 
     @inlinable @inline(__always)
     mutating func putMove(_ width: Width, _ destination: GPR, _ source: GPR) {

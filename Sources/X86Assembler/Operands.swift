@@ -43,6 +43,15 @@
     public static var allCases: [GPR] { (0..<16).map { GPR($0) } }
 }
 
+extension GPR: CustomStringConvertible {
+    private static let names = [
+        "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
+        "r15",
+    ]
+
+    public var description: String { Self.names[Int(rawValue)] }
+}
+
 /// A register for floating-point numbers; the raw value is its number in encodings.
 @frozen public enum XMM: UInt8, CaseIterable, Sendable, BitwiseCopyable {
     case xmm0, xmm1, xmm2, xmm3, xmm4, xmm5, xmm6, xmm7

@@ -2,89 +2,64 @@ import SCodeIR
 import X86Assembler
 
 extension Emitter {
-    /// dst := a op b. Computes in dst itself unless b lives there.
+    /// dst := a op b
     mutating func emitBinary(_ instruction: VInstruction) {
         let width = instruction.width
-        let isCommutative = instruction.operation != .sub
-        var target = resultRegister(instruction.dst)
-        var left = instruction.a
-        var right = instruction.b
-        if !instruction.hasImmediate {
-            if isCommutative, isInMachine(right, target) { swap(&left, &right) }
-            if isInMachine(right, target), !isInMachine(left, target) { target = .rax }
-        }
-        if instruction.operation == .add, emitAddAsLea(instruction, left, right, target) { return }
-        if instruction.operation == .mul, instruction.hasImmediate, let constant = instruction.shortImmediate
-        {
-            let source = fetch(left, .rax)
-            assembler.imul(width, target, source, immediate: constant)
-            keep(instruction.dst, from: target)
-            return
-        }
-        copy(left, to: target, width)
-        if instruction.hasImmediate {
-            if let constant = instruction.shortImmediate {
-                alu(instruction.operation, width, target, immediate: constant)
-            } else {
-                assembler.mov(.rcx, immediate: UInt64(bitPattern: instruction.immediate))
-                alu(instruction.operation, width, target, .rcx)
-            }
-        } else if case .slot(let slot) = allocation.location(right) {
-            alu(instruction.operation, width, target, slotMemory(slot))
+        let target = resultRegister(instruction.dst)
+        if instruction.hasImmediate, let constant = instruction.shortImmediate {
+            emit(instruction.operation, width, target, fetch(instruction.a, target), immediate: constant)
+        } else if !instruction.hasImmediate, case .slot(let slot) = allocation.location(instruction.b) {
+            copy(instruction.a, to: target, width)
+            emit(instruction.operation, width, target, slotMemory(slot))
         } else {
-            alu(instruction.operation, width, target, fetch(right, .rcx))
+            let right = fetchLast(instruction, .rcx)
+            let left = fetch(instruction.a, right == target ? .rax : target)
+            emit(instruction.operation, width, target, left, right)
         }
         keep(instruction.dst, from: target)
     }
 
-    /// Addition into a third register is one `lea`.
-    private mutating func emitAddAsLea(
-        _ instruction: VInstruction, _ left: Register, _ right: Register, _ target: GPR
-    ) -> Bool {
-        guard case .machine(let a) = allocation.location(left), a != target else { return false }
-        if instruction.hasImmediate {
-            guard let constant = instruction.shortImmediate else { return false }
-            assembler.lea(instruction.width, target, Memory(a, constant))
-        } else {
-            guard case .machine(let b) = allocation.location(right) else { return false }
-            assembler.lea(instruction.width, target, Memory(a, index: b))
-        }
-        keep(instruction.dst, from: target)
-        return true
+    /// The last source: b, or an immediate that the instruction set cannot hold.
+    private mutating func fetchLast(_ instruction: VInstruction, _ scratch: GPR) -> GPR {
+        guard instruction.hasImmediate else { return fetch(instruction.b, scratch) }
+        assembler.mov(scratch, immediate: UInt64(bitPattern: instruction.immediate))
+        return scratch
     }
 
-    private static func aluOperation(_ operation: VOperation) -> ALU? {
+    private mutating func emit(
+        _ operation: VOperation, _ width: Width, _ target: GPR, _ left: GPR, _ right: GPR
+    ) {
         switch operation {
-        case .add: .add
-        case .sub: .sub
-        case .and: .and
-        case .or: .or
-        case .xor: .xor
-        default: nil
+        case .add: assembler.add(width, target, left, right)
+        case .sub: assembler.subtract(width, target, left, right)
+        case .and: assembler.logic(.and, width, target, left, right)
+        case .or: assembler.logic(.or, width, target, left, right)
+        case .xor: assembler.logic(.xor, width, target, left, right)
+        default: assembler.multiply(width, target, left, right)
         }
     }
 
-    private mutating func alu(_ operation: VOperation, _ width: Width, _ target: GPR, immediate: Int32) {
-        if let operation = Self.aluOperation(operation) {
-            assembler.alu(operation, width, target, immediate: immediate)
-        } else {
-            assembler.imul(width, target, target, immediate: immediate)
+    private mutating func emit(
+        _ operation: VOperation, _ width: Width, _ target: GPR, _ left: GPR, immediate: Int32
+    ) {
+        switch operation {
+        case .add: assembler.add(width, target, left, immediate: immediate)
+        case .sub: assembler.subtract(width, target, left, immediate: immediate)
+        case .and: assembler.logic(.and, width, target, left, immediate: immediate)
+        case .or: assembler.logic(.or, width, target, left, immediate: immediate)
+        case .xor: assembler.logic(.xor, width, target, left, immediate: immediate)
+        default: assembler.multiply(width, target, left, by: immediate)
         }
     }
 
-    private mutating func alu(_ operation: VOperation, _ width: Width, _ target: GPR, _ source: GPR) {
-        if let operation = Self.aluOperation(operation) {
-            assembler.alu(operation, width, target, source)
-        } else {
-            assembler.imul(width, target, source)
-        }
-    }
-
-    private mutating func alu(_ operation: VOperation, _ width: Width, _ target: GPR, _ source: Memory) {
-        if let operation = Self.aluOperation(operation) {
-            assembler.alu(operation, width, target, source)
-        } else {
-            assembler.imul(width, target, source)
+    private mutating func emit(_ operation: VOperation, _ width: Width, _ target: GPR, _ source: Memory) {
+        switch operation {
+        case .add: assembler.alu(.add, width, target, source)
+        case .sub: assembler.alu(.sub, width, target, source)
+        case .and: assembler.alu(.and, width, target, source)
+        case .or: assembler.alu(.or, width, target, source)
+        case .xor: assembler.alu(.xor, width, target, source)
+        default: assembler.imul(width, target, source)
         }
     }
 
@@ -96,22 +71,13 @@ extension Emitter {
             case .shiftRight: .shr
             default: .sar
             }
-        var target = resultRegister(instruction.dst)
+        let target = resultRegister(instruction.dst)
         if instruction.hasImmediate {
-            copy(instruction.a, to: target, instruction.width)
             let count = UInt8(truncatingIfNeeded: instruction.immediate) & (instruction.isWide ? 63 : 31)
-            if count != 0 {
-                assembler.shift(operation, instruction.width, target, by: count)
-            } else if !instruction.isWide {
-                assembler.mov(.w32, target, target)  // still cuts to 32 bits
-            }
+            assembler.shift(operation, instruction.width, target, fetch(instruction.a, target), by: count)
         } else {
-            if isInMachine(instruction.b, target), !isInMachine(instruction.a, target) { target = .rax }
-            copy(instruction.b, to: .rcx)
-            copy(instruction.a, to: target, instruction.width)
-            // A shift by zero leaves the upper half alone when nothing was copied: cut it first.
-            if !instruction.isWide, isInMachine(instruction.a, target) { assembler.mov(.w32, target, target) }
-            assembler.shiftByCL(operation, instruction.width, target)
+            let count = fetch(instruction.b, .rcx)
+            assembler.shift(operation, instruction.width, target, fetch(instruction.a, .rax), by: count)
         }
         keep(instruction.dst, from: target)
     }
@@ -166,8 +132,8 @@ extension Emitter {
             let source = fetch(instruction.a, .rax)
             if source != target || !instruction.isWide { assembler.mov(width, target, source) }
         case .not, .negate:
-            copy(instruction.a, to: target, width)
-            assembler.unary(instruction.operation == .not ? .not : .neg, width, target)
+            let source = fetch(instruction.a, target)
+            assembler.unary(instruction.operation == .not ? .not : .neg, width, target, source)
         case .isZero:
             let source = fetch(instruction.a, .rax)
             assembler.test(width, source, source)

@@ -70,31 +70,23 @@ extension Emitter {
     // MARK: Jumps
 
     mutating func emitBranch(_ instruction: VInstruction) {
+        guard let condition = Condition(instruction.condition) else { return }
         let width = instruction.width
-        if instruction.hasImmediate {
-            if let constant = instruction.shortImmediate {
-                if case .slot(let slot) = allocation.location(instruction.a) {
-                    assembler.alu(.cmp, width, slotMemory(slot), immediate: constant)
-                } else {
-                    let left = fetch(instruction.a, .rax)
-                    if constant == 0 {
-                        assembler.test(width, left, left)
-                    } else {
-                        assembler.alu(.cmp, width, left, immediate: constant)
-                    }
-                }
-            } else {
-                let left = fetch(instruction.a, .rax)
-                assembler.mov(.rcx, immediate: UInt64(bitPattern: instruction.immediate))
-                assembler.alu(.cmp, width, left, .rcx)
-            }
-        } else {
+        let target = labels[Int(instruction.target)]
+        guard instruction.hasImmediate else {
             let left = fetch(instruction.a, .rax)
-            let right = fetch(instruction.b, .rcx)
-            assembler.alu(.cmp, width, left, right)
+            return assembler.branch(condition, width, left, fetch(instruction.b, .rcx), target)
         }
-        if let condition = Condition(instruction.condition) {
-            assembler.jcc(condition, labels[Int(instruction.target)])
+        guard let constant = instruction.shortImmediate else {
+            let left = fetch(instruction.a, .rax)
+            assembler.mov(.rcx, immediate: UInt64(bitPattern: instruction.immediate))
+            return assembler.branch(condition, width, left, .rcx, target)
+        }
+        if case .slot(let slot) = allocation.location(instruction.a) {
+            assembler.alu(.cmp, width, slotMemory(slot), immediate: constant)
+            assembler.jcc(condition, target)
+        } else {
+            assembler.branch(condition, width, fetch(instruction.a, .rax), immediate: constant, target)
         }
     }
 
