@@ -10,10 +10,7 @@ public final class UnsafeFunction: Sendable {
     public let size: Int
 
     init?(_ code: UnsafeRawBufferPointer, entry: Int) {
-        guard let bytes = code.baseAddress, let memory = scode_code_reserve(code.count) else { return nil }
-        memory.copyMemory(from: bytes, byteCount: code.count)
-        guard scode_code_commit(memory, code.count) else {
-            scode_code_release(memory, code.count)
+        guard let bytes = code.baseAddress, let memory = scode_code_install(bytes, code.count) else {
             return nil
         }
         self.memory = memory
