@@ -56,6 +56,10 @@ extension Lowering {
 
     /// Follows an instruction that has been lowered.
     mutating func follow(_ instruction: Instruction) {
+        // Who calls keeps what the verifier says is live, not what accesses name.
+        if instruction.opcode.operation == .call || instruction.opcode.shape.isExpanded {
+            return forms.forget()
+        }
         let form = result(instruction)
         var written = instruction.writes(code, fragment.macros).rawValue
         while written != 0 {

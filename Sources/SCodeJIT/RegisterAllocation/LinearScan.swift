@@ -56,8 +56,11 @@ struct LinearScan {
         for instruction in code.instructions {
             let index = Int(instruction.source)
             let written = instruction.writes
-            use.weigh(instruction.reads.union(written), frequency[index])
+            let read = instruction.reads
+            use.weigh(read.union(written), frequency[index])
             use.extend(written, 2 * index + 1)
+            // Accesses name registers that are dead by the verifier's liveness.
+            use.extend(read.union(instruction.coldReads), 2 * index)
             use.needed.formUnion(instruction.coldReads)
             if instruction.isObserved || observation == .all {
                 use.needed.formUnion(allocation.liveness.before(index))
