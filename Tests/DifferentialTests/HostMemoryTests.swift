@@ -194,10 +194,9 @@ import Testing
         let installed = try Fragment(fragment, regions: Self.bindings(memory))
         let failures = Failures()
         DispatchQueue.concurrentPerform(iterations: 4) { thread in
-            let runner = Runner()
             for round in 0..<2000 {
                 let address = UInt64(round % 3) * 0x1000 + 0x1_0000 + UInt64(thread)
-                let exit = runner.invoke(installed, arguments: [address]).exit
+                let exit = installed.invoke(arguments: [address]).exit
                 let isRight =
                     switch exit {
                     case .accept(let value):
