@@ -107,6 +107,8 @@ public struct OperandFields: OptionSet, Sendable, BitwiseCopyable {
     /// `rd` is written; is read.
     @inlinable public static var writesRd: OperandFields { [.destination, .exchanged] }
     @inlinable public static var readsRd: OperandFields { [.value, .exchanged] }
+    /// `rd` means something.
+    @inlinable public static var rd: OperandFields { [.destination, .value, .exchanged] }
     @inlinable public static var index: OperandFields { [.symbol, .label, .table, .procedure] }
 
     init(_ kind: OperandKind) {
@@ -199,25 +201,41 @@ public struct Opcode: Hashable, Sendable, BitwiseCopyable {
         public let shape: OperandShape
         public let effects: OpcodeEffects
         public let fields: OperandFields
+        /// The types, as bits by their raw value, for which the table has the operation in this form; conversions,
+        /// which have two, apart.
+        @usableFromInline let types: UInt16
     }
-    @inlinable public var facts: Facts { Opcode.columns[columnIndex] }
+    @inlinable public var facts: Facts { Opcode.allFacts[self] }
+
+    /// The facts of every opcode. Who asks for those of many instructions takes it once.
+    @frozen public struct FactTable: BitwiseCopyable {
+        @usableFromInline let columns: UnsafePointer<Facts>
+        @usableFromInline init(columns: UnsafePointer<Facts>) { self.columns = columns }
+        @inlinable @inline(__always) public subscript(opcode: Opcode) -> Facts { columns[opcode.columnIndex] }
+    }
+    @inlinable public static var allFacts: FactTable { FactTable(columns: columns) }
 
     /// Per operation and form; never changed and never freed.
     @usableFromInline nonisolated(unsafe) static let columns: UnsafePointer<Facts> = {
         let columns = UnsafeMutablePointer<Facts>.allocate(capacity: table.count * 4)
         for (number, row) in table.enumerated() {
-            for form in 0..<4 {
-                let operands = row.shape.operands(OperandForm(rawValue: UInt8(form)) ?? .register)
-                (columns + number * 4 + form).initialize(
+            for place in 0..<4 {
+                let form = OperandForm(rawValue: UInt8(place))
+                let operands = row.shape.operands(form ?? .register)
+                let types = ValueType.allCases.filter { type in
+                    form.map { Opcode(row.operation, type, $0).isDefined } ?? false
+                }
+                (columns + number * 4 + place).initialize(
                     to: Facts(
                         shape: row.shape, effects: row.effects,
-                        fields: operands.reduce(into: []) { $0.formUnion(OperandFields($1)) }))
+                        fields: operands.reduce(into: []) { $0.formUnion(OperandFields($1)) },
+                        types: types.reduce(0) { $0 | 1 << UInt16($1.rawValue) }))
             }
         }
         return UnsafePointer(columns)
     }()
 
-    @usableFromInline var columnIndex: Int { Int(operation.rawValue) << 2 | Int(form.rawValue) }
+    @inlinable @inline(__always) var columnIndex: Int { Int(operation.rawValue) << 2 | Int(form.rawValue) }
 
     /// Which kind of register an operand is.
     @inlinable public func bank(_ operand: OperandKind) -> RegisterBank {
@@ -378,7 +396,14 @@ public struct Opcode: Hashable, Sendable, BitwiseCopyable {
     }
 
     /// `isDefined`, looked up instead of worked out.
-    public var isKnown: Bool { Opcode.moduleNumbers[denseIndex] != Opcode.noNumber }
+    @inlinable public var isKnown: Bool { isKnown(facts) }
+
+    /// The same, for those who have looked up the opcode already.
+    @inlinable @inline(__always) public func isKnown(_ facts: Facts) -> Bool {
+        facts.shape == .convert
+            ? isKnownConversion : type == sourceType && facts.types >> UInt16(type.rawValue) & 1 != 0
+    }
+    @usableFromInline var isKnownConversion: Bool { Opcode.moduleNumbers[denseIndex] != Opcode.noNumber }
 
     /// The opcodes by their number in a module. The order is part of the format: a test pins it, and whoever
     /// changes it makes a new version.

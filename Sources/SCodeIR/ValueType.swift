@@ -45,7 +45,7 @@ public enum ValueType: UInt8, CaseIterable, Sendable, BitwiseCopyable {
     }
 
     /// Whether values of the type live in floating-point registers.
-    @inlinable public var isFloat: Bool { self == .f || self == .d }
+    @inlinable @inline(__always) public var isFloat: Bool { self == .f || self == .d }
 
     /// The low bits of `value` as a register holds a value of this type.
     @inlinable public func canonical(_ value: UInt64) -> UInt64 {

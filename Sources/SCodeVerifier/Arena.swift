@@ -52,26 +52,33 @@ final class Arena {
     }
 }
 
-/// An array of fixed length in an arena's memory, which must outlive it. Every index is checked; nothing is counted.
-struct Table<Element: BitwiseCopyable> {
+/// An array of fixed length in an arena's memory, which must outlive it. Debug builds check every index; nothing is
+/// counted.
+struct Table<Element: BitwiseCopyable>: BitwiseCopyable {
     let base: UnsafeMutablePointer<Element>
     let count: Int
 
     @inline(__always)
     subscript(index: Int) -> Element {
         get {
-            precondition(UInt(bitPattern: index) < UInt(bitPattern: count))
+            assert(UInt(bitPattern: index) < UInt(bitPattern: count))
             return base[index]
         }
         nonmutating _modify {
-            precondition(UInt(bitPattern: index) < UInt(bitPattern: count))
+            assert(UInt(bitPattern: index) < UInt(bitPattern: count))
             yield &base[index]
         }
     }
 
-    /// The elements from a place on, as an array.
-    func array(from first: Int = 0) -> [Element] {
-        precondition(first >= 0 && first <= count)
-        return Array(UnsafeBufferPointer(start: base + first, count: count - first))
+    /// The elements, for going over them.
+    var elements: UnsafeBufferPointer<Element> { UnsafeBufferPointer(start: base, count: count) }
+
+    /// A copy that outlives the arena.
+    func array() -> [Element] { Array(elements) }
+
+    /// The elements from a place on.
+    func dropFirst(_ first: Int) -> Table {
+        assert(first >= 0 && first <= count)
+        return Table(base: base + first, count: count - first)
     }
 }

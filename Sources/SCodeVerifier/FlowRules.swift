@@ -7,9 +7,10 @@ struct FlowRules {
     private let view: FragmentView
     private var code: FragmentCode { view.code }
     let regions: [Region]
-    let acceptor: Acceptor
+    private let shared: SharedAcceptor
+    private var acceptor: Acceptor { _read { yield shared.acceptor } }
     let procedures: ProcedureFacts
-    let flow: ControlFlow
+    let flow: FlowGraph
     /// Per instruction: the provider's, when the acceptor has put in code of its own.
     private let origin: [UInt32]?
     private(set) var diagnostics: [Diagnostic] = []
@@ -17,15 +18,15 @@ struct FlowRules {
     private let doubles: Table<RegisterSet>
 
     init(
-        _ view: FragmentView, regions: [Region], acceptor: Acceptor, procedures: ProcedureFacts,
+        _ view: FragmentView, regions: [Region], acceptor: SharedAcceptor, procedures: ProcedureFacts,
         origin: [UInt32]?
     ) {
         self.view = view
         self.regions = regions
-        self.acceptor = acceptor
+        shared = acceptor
         self.procedures = procedures
         self.origin = origin
-        flow = ControlFlow(view)
+        flow = FlowGraph(view)
         initialised = view.arena.table(view.uses.count, .all)
         doubles = view.arena.table(view.uses.count, .floats)
     }
@@ -41,7 +42,7 @@ struct FlowRules {
         var interpreter = AbstractInterpreter(view, regions, procedures, flow, liveness)
         interpreter.run(entry: entryValues)
         let backward =
-            acceptor.guards.chargesBudget ? view.backward : Array(repeating: false, count: view.uses.count)
+            acceptor.guards.chargesBudget ? view.backward : view.arena.table(view.uses.count, false)
         var bounds = self.bounds(interpreter, backward)
         let inductions = bounds.inductions
         if !inductions.isEmpty {
@@ -53,7 +54,7 @@ struct FlowRules {
         checkAccesses(interpreter)
         guard !hasErrors else { return nil }
         return VerifiedFragment(
-            code: code, regions: regions, acceptor: acceptor, flow: flow, macros: view.macros,
+            code: code, regions: regions, acceptor: shared, flow: ControlFlow(flow), macros: view.macros,
             procedures: procedures, initialised: initialised.array(), doubles: doubles.array(),
             liveBefore: liveness.before,
             accesses: interpreter.accesses.array(), isSafe: interpreter.isSafe.array(), backward: backward,
@@ -62,7 +63,7 @@ struct FlowRules {
             states: keepsStates ? KnownValues(interpreter.takeStates()) : nil)
     }
 
-    private func bounds(_ interpreter: borrowing AbstractInterpreter, _ backward: [Bool]) -> LoopBounds {
+    private func bounds(_ interpreter: borrowing AbstractInterpreter, _ backward: Table<Bool>) -> LoopBounds {
         LoopBounds(
             view, procedures, flow, interpreter, costsBudget: backward,
             prepayable: acceptor.isInterruptible ? 0 : acceptor.prepayable)
@@ -198,7 +199,7 @@ struct FlowRules {
     // MARK: V9 and V10
 
     private mutating func checkAccesses(_ interpreter: borrowing AbstractInterpreter) {
-        let isAllStatic = acceptor.policies == [.static]
+        let isAllStatic = acceptor.policies.count == 1 && acceptor.policies.contains(.static)
         guard isAllStatic || regions.contains(where: { $0.policy == .static || !$0.isWritable }) else {
             return
         }

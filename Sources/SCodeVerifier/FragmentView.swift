@@ -10,24 +10,29 @@ struct InstructionUse: BitwiseCopyable {
     /// Whether the next instruction can come next; of a call, what it calls comes next.
     var fallsThrough: Bool
     var endsBlock: Bool
+    /// Whether it changes what is known of integer registers.
+    var changesValues: Bool
     /// Whether it may abort for its operands: an access, a division, a jump through a table.
     var isChecked: Bool
 
     /// *Requires* V1, V4, V5 and V6.
     @inline(__always)
-    init(_ instruction: Instruction, _ code: FragmentCode, _ macros: [MacroInstruction]) {
+    init(
+        _ instruction: Instruction, _ facts: Opcode.Facts, _ code: FragmentCode,
+        _ macros: [MacroInstruction]
+    ) {
         self.instruction = instruction
-        let facts = instruction.opcode.facts
         shape = facts.shape
         endsBlock = facts.effects.contains(.endsBlock)
         fallsThrough = !facts.effects.contains(.noFallThrough)
         (reads, writes) = instruction.registers(facts, code, macros)
-        isChecked =
-            shape.isAccess || shape == .jumpTable
-            || instruction.opcode.operation == .div || instruction.opcode.operation == .mod
+        changesValues = UInt32(truncatingIfNeeded: writes.rawValue) != 0
+        // Jumps but those through tables abort for want of budget only.
+        isChecked = facts.effects.contains(.canAbort) && (!endsBlock || shape == .jumpTable)
         if shape.isExpanded {
             fallsThrough = macros[Int(instruction.index)].expansion.fallsThrough
             endsBlock = !fallsThrough
+            isChecked = false
         } else if shape == .call {
             fallsThrough = false
         }
@@ -46,31 +51,32 @@ final class FragmentView {
     /// Whether anything is executed more than once: there is a jump to itself or backward, or a procedure.
     let hasLoops: Bool
     /// Per instruction: whether it may jump to itself or backward, or calls a procedure.
-    let backward: [Bool]
+    let backward: Table<Bool>
 
     init(_ code: FragmentCode, _ macros: [MacroInstruction]) {
         self.code = code
         self.macros = macros
         let count = code.instructions.count
         arena = Arena(expecting: 4096 + count * 320)
-        uses = arena.uninitialised(count)
+        let uses: Table<InstructionUse> = arena.uninitialised(count)
         var used: RegisterSet = []
-        for index in 0..<count {
-            let use = InstructionUse(code.instructions[index], code, macros)
-            used.formUnion(use.reads.union(use.writes))
-            uses[index] = use
-        }
-        usesFloats = used.intersection(.floats) != []
+        let backward: Table<Bool> = arena.uninitialised(count)
+        let facts = Opcode.allFacts
         var hasLoops = !code.procedures.isEmpty
-        let uses = uses
-        backward = Array(unsafeUninitializedCapacity: count) { buffer, initialised in
+        code.instructions.withUnsafeBufferPointer { instructions in
             for index in 0..<count {
-                let isBackward = code.isBackward(index, uses[index].shape)
+                let instruction = instructions[index]
+                let use = InstructionUse(instruction, facts[instruction.opcode], code, macros)
+                used.formUnion(use.reads.union(use.writes))
+                uses[index] = use
+                let isBackward = use.endsBlock && code.isBackward(instruction, at: index, use.shape)
                 hasLoops = hasLoops || isBackward
-                buffer.initializeElement(at: index, to: isBackward)
+                backward[index] = isBackward
             }
-            initialised = count
         }
+        self.uses = uses
+        self.backward = backward
+        usesFloats = used.intersection(.floats) != []
         self.hasLoops = hasLoops
     }
 
@@ -93,12 +99,12 @@ extension FragmentCode {
     /// Whether executing an instruction may jump to itself or backward, or calls a procedure. A `jt` counts as
     /// backward when any entry of its table lies there.
     @inline(__always)
-    func isBackward(_ index: Int, _ shape: OperandShape) -> Bool {
+    func isBackward(_ instruction: Instruction, at index: Int, _ shape: OperandShape) -> Bool {
         switch shape {
         case .jump, .branch:
-            return Int(labels[Int(instructions[index].index)].position) <= index
+            return Int(labels[Int(instruction.index)].position) <= index
         case .jumpTable:
-            return tables[Int(instructions[index].index)].labels.contains {
+            return tables[Int(instruction.index)].labels.contains {
                 Int(labels[Int($0)].position) <= index
             }
         case .call:

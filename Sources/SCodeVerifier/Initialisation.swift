@@ -73,7 +73,7 @@ struct Initialisation {
     private let written: Table<WrittenRegisters>
 
     init(
-        _ view: FragmentView, _ flow: ControlFlow, _ procedures: ProcedureFacts, entry: WrittenRegisters
+        _ view: FragmentView, _ flow: FlowGraph, _ procedures: ProcedureFacts, entry: WrittenRegisters
     ) {
         self.view = view
         let count = flow.blocks.count
@@ -81,8 +81,8 @@ struct Initialisation {
         written = view.arena.table(count, WrittenRegisters(all: []))
         guard count > 0 else { return }
         for block in 0..<flow.codeBlockCount {
-            var state = WrittenRegisters(all: [])
-            for index in Int(flow.blocks[block].start)..<Int(flow.blocks[block].end) { step(index, &state) }
+            var state = WrittenRegisters(all: flow.uses[block].writes)
+            if view.usesFloats { for index in flow.instructions(block) { step(index, &state) } }
             written[block] = state
         }
         atStart[0] = entry
@@ -90,14 +90,14 @@ struct Initialisation {
     }
 
     /// Everything is written where nobody has been yet, so joining is intersecting.
-    private func solve(_ flow: ControlFlow, _ procedures: ProcedureFacts) {
+    private func solve(_ flow: FlowGraph, _ procedures: ProcedureFacts) {
         var pending = PendingBlocks(flow, view.arena)
         pending.insertAll()
         while let block = pending.popFirst() {
             let state = atStart[block]
             if block >= flow.codeBlockCount {
                 // A procedure's exit changed: what its callers know after the call did too.
-                for caller in flow.callers[block - flow.codeBlockCount] { pending.insert(Int(caller)) }
+                for caller in flow.callers(block - flow.codeBlockCount) { pending.insert(Int(caller)) }
                 continue
             }
             let after = state.returning(written[block], from: written[block].all)

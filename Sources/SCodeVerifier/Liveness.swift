@@ -7,32 +7,26 @@ struct Liveness {
     /// Per block: at its start; empty where no path leads.
     let atStart: Table<RegisterSet>
 
-    init(_ view: FragmentView, _ flow: ControlFlow, _ predecessors: ControlFlow.Predecessors) {
+    init(_ view: FragmentView, _ flow: FlowGraph, _ predecessors: FlowGraph.Grouped) {
         let arena = view.arena
         let count = flow.blocks.count
-        let writes = arena.table(count, RegisterSet())
-        let liveIn = arena.table(count, RegisterSet())  // at first: read before any write in the block
-        for (block, place) in flow.blocks.enumerated() {
-            var (read, written) = (RegisterSet(), RegisterSet())
-            for index in Int(place.start)..<Int(place.end) {
-                read.formUnion(view.uses[index].reads.subtracting(written))
-                written.formUnion(view.uses[index].writes)
-            }
-            liveIn[block] = read
-            writes[block] = written
+        let liveIn: Table<RegisterSet> = arena.uninitialised(count)
+        for block in 0..<count { liveIn[block] = flow.uses[block].reads }
+        Self.solve(arena, flow, predecessors, liveIn)
+        func atEnd(_ block: Int) -> RegisterSet {
+            var live: RegisterSet = []
+            for successor in flow.successors(block) { live.formUnion(liveIn[Int(successor)]) }
+            return live
         }
-        Self.solve(arena, flow, predecessors, liveIn, writes)
-        let atEnd = { (block: Int) in
-            flow.successors(block).reduce(into: RegisterSet()) { $0.formUnion(liveIn[Int($1)]) }
-        }
+        let uses = view.uses
         before = Array(unsafeUninitializedCapacity: view.uses.count) { buffer, initialised in
-            for (block, place) in flow.blocks.enumerated() {
+            for block in 0..<count {
+                let place = flow.blocks[block]
                 var live = place.isReachable ? atEnd(block) : []
                 for index in stride(from: Int(place.end) - 1, through: Int(place.start), by: -1) {
                     if place.isReachable {
-                        let use = view.uses[index]
-                        live.subtract(use.writes)
-                        live.formUnion(use.reads)
+                        live.subtract(uses[index].writes)
+                        live.formUnion(uses[index].reads)
                     }
                     buffer.initializeElement(at: index, to: live)
                 }
@@ -44,14 +38,14 @@ struct Liveness {
 
     /// The fixed point, from the last block in the order of control to the first.
     private static func solve(
-        _ arena: Arena, _ flow: ControlFlow, _ predecessors: ControlFlow.Predecessors,
-        _ liveIn: Table<RegisterSet>, _ writes: Table<RegisterSet>
+        _ arena: Arena, _ flow: FlowGraph, _ predecessors: FlowGraph.Grouped,
+        _ liveIn: Table<RegisterSet>
     ) {
         // Each block is in the queue once at most, so a ring of their number holds it.
         let capacity = flow.order.count
         let queue: Table<UInt32> = arena.uninitialised(capacity)
         let isQueued = arena.table(flow.blocks.count, false)
-        for (place, block) in flow.order.enumerated() {
+        for (place, block) in flow.order.elements.enumerated() {
             queue[capacity - 1 - place] = block
             isQueued[Int(block)] = true
         }
@@ -64,7 +58,7 @@ struct Liveness {
             var live: RegisterSet = []
             for successor in flow.successors(block) { live.formUnion(liveIn[Int(successor)]) }
             // What is read in the block stays in from the start.
-            live = live.subtracting(writes[block]).union(liveIn[block])
+            live = live.subtracting(flow.uses[block].writes).union(liveIn[block])
             if live == liveIn[block] { continue }
             liveIn[block] = live
             for predecessor in predecessors[block] where !isQueued[Int(predecessor)] {

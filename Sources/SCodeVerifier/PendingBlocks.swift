@@ -3,20 +3,20 @@
 struct PendingBlocks {
     /// Per block: its place in the order of control; -1 where no path leads.
     let rank: Table<Int32>
-    private let order: [UInt32]
+    private let order: Table<UInt32>
     private let words: Table<UInt64>
     /// No block before this word is pending.
     private var first = 0
 
-    init(_ flow: ControlFlow, _ arena: Arena) {
+    init(_ flow: FlowGraph, _ arena: Arena) {
         order = flow.order
         rank = arena.table(flow.blocks.count, -1)
-        for (place, block) in order.enumerated() { rank[Int(block)] = Int32(truncatingIfNeeded: place) }
+        for place in 0..<order.count { rank[Int(order[place])] = Int32(truncatingIfNeeded: place) }
         words = arena.table(order.count / 64 + 1, 0)
     }
 
     mutating func insertAll() {
-        for place in order.indices { words[place >> 6] |= 1 << UInt64(place & 63) }
+        for place in 0..<order.count { words[place >> 6] |= 1 << UInt64(place & 63) }
         first = 0
     }
 

@@ -19,10 +19,12 @@ extension Instruction {
         _ facts: Opcode.Facts, _ code: FragmentCode, _ macros: [MacroInstruction]
     ) -> (reads: RegisterSet, writes: RegisterSet) {
         if facts.shape.isExpanded { return expandedUse(code, macros) }
-        var reads: RegisterSet = facts.fields.contains(.source) ? rs1.asSet : []
-        if facts.fields.contains(.source2) { reads.formUnion(rs2.asSet) }
-        if !facts.fields.isDisjoint(with: .readsRd) { reads.formUnion(rd.asSet) }
-        return (reads, facts.fields.isDisjoint(with: .writesRd) ? [] : rd.asSet)
+        let fields = facts.fields
+        let reads =
+            rs1.bit(if: fields.contains(.source)) | rs2.bit(if: fields.contains(.source2))
+            | rd.bit(if: !fields.isDisjoint(with: .readsRd))
+        let writes = rd.bit(if: !fields.isDisjoint(with: .writesRd))
+        return (RegisterSet(rawValue: reads), RegisterSet(rawValue: writes))
     }
 
     /// What the operands of a call are, as the acceptor says.
@@ -42,6 +44,8 @@ extension Instruction {
 }
 
 extension Register {
-    /// *Requires* V1: there is such a register.
-    @inline(__always) fileprivate var asSet: RegisterSet { RegisterSet(rawValue: 1 << UInt64(number & 63)) }
+    /// Its bit in a set, or no bit, without a branch. *Requires* V1: there is such a register.
+    @inline(__always) fileprivate func bit(if condition: Bool) -> UInt64 {
+        (condition ? 1 : 0) &<< UInt64(number)
+    }
 }

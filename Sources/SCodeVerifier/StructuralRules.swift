@@ -5,7 +5,8 @@ struct StructuralRules {
     let code: FragmentCode
     let regions: [Region]
     let hostFunctions: [HostDeclaration]
-    let acceptor: Acceptor
+    private let shared: SharedAcceptor
+    private var acceptor: Acceptor { _read { yield shared.acceptor } }
     private let mapped: RegisterSet
     private let readOnly: RegisterSet
     /// Produces: what the acceptor makes of each macro call; valid when there are no diagnostics.
@@ -14,13 +15,13 @@ struct StructuralRules {
     /// A hostile module can break a rule in every instruction: enough is enough.
     static let reportLimit = 100
 
-    init(code: FragmentCode, program: Program, acceptor: Acceptor) {
+    init(code: FragmentCode, program: Program, acceptor: SharedAcceptor) {
         self.code = code
         regions = program.regions
         hostFunctions = program.hostFunctions
-        self.acceptor = acceptor
-        mapped = acceptor.registers
-        readOnly = acceptor.readOnlyRegisters
+        shared = acceptor
+        mapped = acceptor.acceptor.registers
+        readOnly = acceptor.acceptor.readOnlyRegisters
     }
 
     mutating func check(isComplete: Bool) {
@@ -29,8 +30,10 @@ struct StructuralRules {
         checkLabels()
         resolveMacros()
         checkTableEdges()
+        let facts = Opcode.allFacts
         for index in code.instructions.indices where diagnostics.count < Self.reportLimit {
-            checkInstruction(index)
+            let instruction = code.instructions[index]
+            checkInstruction(instruction, facts[instruction.opcode], at: index)
         }
         if isComplete { checkEnd() }
     }
@@ -124,7 +127,7 @@ struct StructuralRules {
     }
 
     private mutating func checkLabels() {
-        var places = Set<String>(minimumCapacity: code.labels.count > 1 ? code.labels.count : 0)
+        var places: Set<String> = []
         for label in code.labels {
             if Int(label.position) >= code.instructions.count {
                 report(
@@ -180,12 +183,13 @@ struct StructuralRules {
 
     // MARK: One instruction
 
-    private mutating func checkInstruction(_ index: Int) {
-        let instruction = code.instructions[index]
+    @inline(__always)
+    private mutating func checkInstruction(
+        _ instruction: Instruction, _ facts: Opcode.Facts, at index: Int
+    ) {
         let opcode = instruction.opcode
-        let facts = opcode.facts
         let fields = facts.fields
-        guard opcode.isKnown else {
+        guard opcode.isKnown(facts) else {
             report(.operands, at: index, "'\(opcode.mnemonic)' is not in the opcode table")
             return
         }
@@ -194,13 +198,13 @@ struct StructuralRules {
             return
         }
         checkUnusedFields(instruction, fields, at: index)
-        if fields.contains(.destination) || fields.contains(.exchanged) {
-            checkRegister(instruction.rd, .destination, opcode, at: index)
-            checkWritable(instruction.rd, at: index)
-        }
-        if fields.contains(.value) { checkRegister(instruction.rd, .value, opcode, at: index) }
-        if fields.contains(.source) { checkRegister(instruction.rs1, .source, opcode, at: index) }
-        if fields.contains(.source2) { checkRegister(instruction.rs2, .source2, opcode, at: index) }
+        let isFloat = opcode.type.isFloat
+        // Addresses and offsets are integers, whatever is loaded or stored.
+        let takesFloats = opcode.sourceType.isFloat && !facts.shape.isAccess
+        if !fields.isDisjoint(with: .rd) { checkRegister(instruction.rd, isFloat, at: index) }
+        if !fields.isDisjoint(with: .writesRd) { checkWritable(instruction.rd, at: index) }
+        if fields.contains(.source) { checkRegister(instruction.rs1, takesFloats, at: index) }
+        if fields.contains(.source2) { checkRegister(instruction.rs2, takesFloats, at: index) }
         if fields.contains(.immediate) { checkImmediate(instruction, facts.shape, at: index) }
         if !fields.isDisjoint(with: .index) { checkIndex(instruction, fields, at: index) }
     }
@@ -228,9 +232,8 @@ struct StructuralRules {
     private mutating func checkUnusedFields(
         _ instruction: Instruction, _ fields: OperandFields, at index: Int
     ) {
-        let usesRd = !fields.isDisjoint(with: [.destination, .value, .exchanged])
         let isClean =
-            (usesRd || instruction.rd.number == 0)
+            (!fields.isDisjoint(with: .rd) || instruction.rd.number == 0)
             && (fields.contains(.source) || instruction.rs1.number == 0)
             && (fields.contains(.source2) || instruction.rs2.number == 0)
             && (!fields.isDisjoint(with: .index) || instruction.index == 0)
@@ -251,21 +254,27 @@ struct StructuralRules {
             }
         case .binary, .constant, .branch:
             let type = instruction.opcode.type
-            if type.immediate(value) != value {
-                report(.operands, at: index, "constant \(value) does not fit type '\(type.suffix)'")
-            }
+            if type.immediate(value) != value { reportConstant(value, type, at: index) }
         case .unary, .convert, .jump, .jumpTable, .call, .return, .hostCall, .macro:
             break
         }
     }
 
+    @inline(never)
+    private mutating func reportConstant(_ value: Int64, _ type: ValueType, at index: Int) {
+        report(.operands, at: index, "constant \(value) does not fit type '\(type.suffix)'")
+    }
+
     /// A register that the acceptor maps, of the kind that the operand is.
     @inline(__always)
-    private mutating func checkRegister(
-        _ register: Register, _ operand: OperandKind, _ opcode: Opcode, at index: Int
-    ) {
+    private mutating func checkRegister(_ register: Register, _ isFloat: Bool, at index: Int) {
         checkMapped(register, at: index)
-        if register.bank != opcode.bank(operand) { reportBank(register, at: index) }
+        checkBank(register, isFloat, at: index)
+    }
+
+    @inline(__always)
+    private mutating func checkBank(_ register: Register, _ isFloat: Bool, at index: Int) {
+        if (register.bank == .float) != isFloat { reportBank(register, at: index) }
     }
 
     @inline(never)
@@ -279,21 +288,27 @@ struct StructuralRules {
 
     @inline(__always)
     private mutating func checkMapped(_ register: Register, at index: Int?) {
-        if !mapped.contains(register) {
-            report(
-                .registersMapped, at: index,
-                "register \(name(register)) is not mapped by acceptor '\(acceptor.name)'")
-        }
+        if !mapped.contains(register) { reportUnmapped(register, at: index) }
+    }
+
+    @inline(never)
+    private mutating func reportUnmapped(_ register: Register, at index: Int?) {
+        report(
+            .registersMapped, at: index,
+            "register \(name(register)) is not mapped by acceptor '\(acceptor.name)'")
     }
 
     @inline(__always)
     private mutating func checkWritable(_ register: Register, at index: Int) {
-        if readOnly.contains(register) {
-            report(
-                .readOnlyRegisters, at: index,
-                "register \(name(register)) is read-only for fragments of acceptor '\(acceptor.name)'",
-                "copy it to another register first")
-        }
+        if readOnly.contains(register) { reportReadOnly(register, at: index) }
+    }
+
+    @inline(never)
+    private mutating func reportReadOnly(_ register: Register, at index: Int) {
+        report(
+            .readOnlyRegisters, at: index,
+            "register \(name(register)) is read-only for fragments of acceptor '\(acceptor.name)'",
+            "copy it to another register first")
     }
 
     private func name(_ register: Register) -> String {
@@ -317,26 +332,26 @@ struct StructuralRules {
         else {
             return
         }
-        let macro = macros[Int(instruction.index)]
-        if case .hostCall = macro.expansion {
+        if case .hostCall = macros[Int(instruction.index)].expansion {
         } else if isHostCall {
             report(.macros, at: index, "one call is both a macro-instruction's and a host function's")
         }
-        guard call.operands.count == macro.operands.count else {
+        let kinds = macros[Int(instruction.index)].operands
+        guard call.operands.count == kinds.count else {
             report(
                 .macros, at: index,
-                "'\(call.name)' takes \(macro.operands.count) operands, not \(call.operands.count)")
+                "'\(call.name)' takes \(kinds.count) operands, not \(call.operands.count)")
             return
         }
-        for (operand, kind) in zip(call.operands, macro.operands) {
+        for (operand, kind) in zip(call.operands, kinds) {
             switch (operand, kind) {
             case (.register(let register), .value(let type)):
                 checkMapped(register, at: index)
-                if type.isFloat != (register.bank == .float) { reportBank(register, at: index) }
+                checkBank(register, type.isFloat, at: index)
             case (.register(let register), .result(let type)):
                 checkMapped(register, at: index)
                 checkWritable(register, at: index)
-                if type.isFloat != (register.bank == .float) { reportBank(register, at: index) }
+                checkBank(register, type.isFloat, at: index)
             case (.immediate, .value(let type)) where type.isFloat:
                 report(
                     .macros, at: index, "'\(call.name)' takes a floating-point register here",
@@ -353,7 +368,7 @@ struct StructuralRules {
     }
 
     private mutating func checkMacroName(_ name: String, at index: Int) -> Bool {
-        if acceptor.macro(named: name) != nil { return true }
+        if acceptor.macros.contains(where: { $0.name == name }) { return true }
         let known = Array(Opcode.byMnemonic.keys) + acceptor.macros.map(\.name)
         let near = Spelling.nearest(to: name, in: known).map { "did you mean '\($0)'?" }
         let all = acceptor.macros.map(\.name).joined(separator: ", ")

@@ -4,12 +4,12 @@ import SCodeIR
 struct ValueOrigin {
     private let view: FragmentView
     private var code: FragmentCode { view.code }
-    private let flow: ControlFlow
-    private let predecessors: ControlFlow.Predecessors
+    private let flow: FlowGraph
+    private let predecessors: FlowGraph.Grouped
     /// Steps of an explanation; more would hide what matters.
     private static let limit = 5
 
-    init(_ view: FragmentView, _ flow: ControlFlow) {
+    init(_ view: FragmentView, _ flow: FlowGraph) {
         self.view = view
         self.flow = flow
         predecessors = flow.predecessors(view.arena)

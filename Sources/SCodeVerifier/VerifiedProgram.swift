@@ -26,7 +26,8 @@ public final class VerifiedFragment: Sendable {
     public let code: FragmentCode
     /// The program's regions, then the acceptor's.
     public let regions: [Region]
-    public let acceptor: Acceptor
+    private let shared: SharedAcceptor
+    public var acceptor: Acceptor { _read { yield shared.acceptor } }
     public let flow: ControlFlow
     /// Per macro call of the fragment: what the acceptor makes of it.
     public let macros: [MacroInstruction]
@@ -65,15 +66,15 @@ public final class VerifiedFragment: Sendable {
     public let sourceFiles: [String]
 
     init(
-        code: FragmentCode, regions: [Region], acceptor: Acceptor, flow: ControlFlow,
+        code: FragmentCode, regions: [Region], acceptor: SharedAcceptor, flow: ControlFlow,
         macros: [MacroInstruction], procedures: ProcedureFacts, initialised: [RegisterSet],
         doubles: [RegisterSet], liveBefore: [RegisterSet], accesses: [AccessFact], isSafe: [Bool],
-        backward: [Bool], bounds: LoopBounds, origin: [UInt32]?, sourceFiles: [String],
+        backward: Table<Bool>, bounds: LoopBounds, origin: [UInt32]?, sourceFiles: [String],
         states: KnownValues?
     ) {
         self.code = code
         self.regions = regions
-        self.acceptor = acceptor
+        shared = acceptor
         self.flow = flow
         self.macros = macros
         procedureLevels = procedures.levels
@@ -82,9 +83,8 @@ public final class VerifiedFragment: Sendable {
         self.liveBefore = liveBefore
         self.accesses = accesses
         self.isSafe = isSafe
-        var costsBudget = backward
-        for cost in bounds.costs where cost.isPrepaid { costsBudget[Int(cost.instruction)] = false }
-        self.costsBudget = costsBudget
+        for cost in bounds.costs where cost.isPrepaid { backward[Int(cost.instruction)] = false }
+        costsBudget = backward.array()
         entryCharge = bounds.entryCharge
         loops = bounds.loops
         costs = bounds.costs
@@ -101,7 +101,7 @@ public final class VerifiedFragment: Sendable {
     ) {
         code = other.code
         regions = other.regions
-        acceptor = other.acceptor
+        shared = other.shared
         flow = other.flow
         macros = other.macros
         procedureLevels = other.procedureLevels
@@ -148,14 +148,15 @@ public enum RegisterObservation: Sendable, Hashable {
 /// A program all of whose fragments obey every rule. Only the verifier makes one.
 public struct VerifiedProgram: Sendable {
     public let program: Program
-    public let acceptor: Acceptor
+    private let shared: SharedAcceptor
+    public var acceptor: Acceptor { _read { yield shared.acceptor } }
     public let fragments: [VerifiedFragment]
     /// What is allowed, but probably not meant.
     public let warnings: [Diagnostic]
 
-    init(program: Program, acceptor: Acceptor, fragments: [VerifiedFragment], warnings: [Diagnostic]) {
+    init(program: Program, acceptor: SharedAcceptor, fragments: [VerifiedFragment], warnings: [Diagnostic]) {
         self.program = program
-        self.acceptor = acceptor
+        shared = acceptor
         self.fragments = fragments
         self.warnings = warnings
     }

@@ -20,9 +20,10 @@ public enum Verifier {
         var diagnostics: [Diagnostic] = []
         checkWhole(program, acceptor, &diagnostics)
         var fragments: [VerifiedFragment] = []
+        let shared = SharedAcceptor(acceptor)
         for (index, code) in program.fragments.enumerated() {
             let fragment = verify(
-                code, program, acceptor, isComplete: !incomplete.contains(index), keepsStates, &diagnostics)
+                code, program, shared, isComplete: !incomplete.contains(index), keepsStates, &diagnostics)
             if let fragment { fragments.append(fragment) }
         }
         if program.fragments.isEmpty, incomplete.isEmpty {
@@ -35,16 +36,17 @@ public enum Verifier {
             return (nil, diagnostics)
         }
         let verified = VerifiedProgram(
-            program: program, acceptor: acceptor, fragments: fragments, warnings: diagnostics)
+            program: program, acceptor: shared, fragments: fragments, warnings: diagnostics)
         return (verified, diagnostics)
     }
 
     /// One fragment: the structural rules, the acceptor's own code put in, then the rules that follow values.
     private static func verify(
-        _ code: FragmentCode, _ program: Program, _ acceptor: Acceptor, isComplete: Bool, _ keepsStates: Bool,
+        _ code: FragmentCode, _ program: Program, _ shared: SharedAcceptor, isComplete: Bool,
+        _ keepsStates: Bool,
         _ diagnostics: inout [Diagnostic]
     ) -> VerifiedFragment? {
-        var structure = StructuralRules(code: code, program: program, acceptor: acceptor)
+        var structure = StructuralRules(code: code, program: program, acceptor: shared)
         structure.check(isComplete: isComplete)
         diagnostics += structure.diagnostics
         guard structure.diagnostics.isEmpty, isComplete else { return nil }
@@ -52,8 +54,9 @@ public enum Verifier {
         var procedures = ProcedureRules(view)
         procedures.check()
         var origin: [UInt32]?
-        if procedures.diagnostics.isEmpty, Expansion.isNeeded(structure.macros, acceptor) {
-            var expansion = Expansion(code, structure.macros, acceptor, programRegions: program.regions.count)
+        if procedures.diagnostics.isEmpty, Expansion.isNeeded(structure.macros, shared.acceptor) {
+            var expansion = Expansion(
+                code, structure.macros, shared.acceptor, programRegions: program.regions.count)
             expansion.run()
             diagnostics += expansion.diagnostics
             guard expansion.diagnostics.isEmpty else { return nil }
@@ -66,7 +69,7 @@ public enum Verifier {
         diagnostics += procedures.diagnostics
         guard procedures.diagnostics.isEmpty else { return nil }
         var flow = FlowRules(
-            view, regions: program.regions + acceptor.regions, acceptor: acceptor,
+            view, regions: program.regions + shared.acceptor.regions, acceptor: shared,
             procedures: procedures.facts, origin: origin)
         let fragment = flow.check(keepsStates: keepsStates, sourceFiles: program.sourceFiles)
         diagnostics += flow.diagnostics

@@ -12,9 +12,11 @@ struct AbstractInterpreter: ~Copyable {
     private let view: FragmentView
     private let regions: [Region]
     private let procedures: ProcedureFacts
-    private let flow: ControlFlow
+    private let flow: FlowGraph
     private(set) var states: BlockStates
     let values: RegisterValues
+    /// The block whose state `values` holds because it was set from there just now; -1 for none.
+    private var loaded = -1
     private let ends: Table<ComparedEnds>
     private var pending: PendingBlocks
     /// Per block: whether some edge leads back to it, so that its state may go round.
@@ -30,7 +32,7 @@ struct AbstractInterpreter: ~Copyable {
     let isSafe: Table<Bool>
 
     init(
-        _ view: FragmentView, _ regions: [Region], _ procedures: ProcedureFacts, _ flow: ControlFlow,
+        _ view: FragmentView, _ regions: [Region], _ procedures: ProcedureFacts, _ flow: FlowGraph,
         _ liveness: Liveness, inductions: [Int: LoopInductions] = [:]
     ) {
         self.view = view
@@ -55,7 +57,7 @@ struct AbstractInterpreter: ~Copyable {
     /// Procedures are entered from several places, and what returns from one may be passed to it again.
     private func findWideningPoints() {
         let rank = pending.rank
-        for block in flow.order {
+        for block in flow.order.elements {
             for successor in flow.successors(Int(block)) where rank[Int(successor)] <= rank[Int(block)] {
                 isWideningPoint[Int(successor)] = true
             }
@@ -67,17 +69,18 @@ struct AbstractInterpreter: ~Copyable {
 
     /// Runs from the entry, where the registers hold what `entry` says.
     mutating func run(entry: [(register: Register, value: AbstractValue)]) {
-        guard !flow.blocks.isEmpty else { return }
+        guard flow.blocks.count > 0 else { return }
         for (register, value) in entry where register.bank == .integer { values[register] = value }
-        states.set(0, from: values)
+        _ = states.set(0, from: values)
         pending.insert(0)
         while let block = pending.popFirst() {
             if block < flow.codeBlockCount {
-                states.load(block, into: values)
+                if loaded != block { states.load(block, into: values) }
+                loaded = -1
                 visit(block)
             } else {
                 // A procedure's exit changed: what its callers know after the call did too.
-                for caller in flow.callers[block - flow.codeBlockCount] where states.isReached(Int(caller)) {
+                for caller in flow.callers(block - flow.codeBlockCount) where states.isReached(Int(caller)) {
                     pending.insert(Int(caller))
                 }
             }
@@ -86,12 +89,13 @@ struct AbstractInterpreter: ~Copyable {
 
     private mutating func visit(_ block: Int) {
         let end = Int(flow.blocks[block].end)
-        for index in Int(flow.blocks[block].start)..<end {
-            if view.uses[index].isChecked { record(view.instruction(index), index) }
-            view.step(index, values)
+        let uses = view.uses
+        for index in flow.instructions(block) {
+            if uses[index].isChecked { record(uses[index].instruction, index) }
+            if uses[index].changesValues { view.step(index, values) }
         }
-        let last = view.instruction(end - 1)
-        switch view.uses[end - 1].shape {
+        let last = uses[end - 1].instruction
+        switch uses[end - 1].shape {
         case .branch: leaveByBranch(last, block)
         case .call: leaveByCall(Int(last.index), block)
         case .binary, .unary, .constant, .convert, .load, .store, .fetch, .compareExchange, .jump, .jumpTable,
@@ -109,6 +113,7 @@ struct AbstractInterpreter: ~Copyable {
         let right = values[branch.rs2]
         if view.hasLoops { values.noteEnds(branch, ends.base) }
         if values.assume(branch, isTaken: true) { propagate(from: block, to: target) }
+        loaded = -1
         if !branch.opcode.type.isFloat { values[branch.rs1] = left }
         if isRegister { values[branch.rs2] = right }
         guard block + 1 < flow.codeBlockCount else { return }
@@ -120,6 +125,7 @@ struct AbstractInterpreter: ~Copyable {
         propagate(from: block, to: Int(flow.blockOfInstruction[Int(view.code.procedures[procedure].start)]))
         let exit = flow.exitBlock(ofProcedure: procedure)
         guard states.isReached(exit) else { return }
+        loaded = -1
         var changed = UInt32(truncatingIfNeeded: procedures.written[procedure].rawValue) & states.kept[exit]
         while changed != 0 {
             let register = changed.trailingZeroBitCount
@@ -137,11 +143,12 @@ struct AbstractInterpreter: ~Copyable {
         join(into: block)
         // The other way out of `source` goes on with what was there.
         for (register, value) in zip(registers, saved) { values[register] = value }
+        loaded = -1
     }
 
     private mutating func join(into block: Int) {
         if !states.isReached(block) {
-            states.set(block, from: values)
+            if states.set(block, from: values) { loaded = block }
             pending.insert(block)
             return
         }

@@ -61,15 +61,27 @@ struct AbstractValue: Hashable, Sendable, BitwiseCopyable {
     }
 
     /// A register of the type that holds something unknown: a value that was loaded, or that a host function returned.
+    @inline(__always)
     init(unknownOf type: ValueType) {
         switch type {
         case .c: self.init(Numeric(signed: Int64(Int8.min)...Int64(Int8.max)))
         case .s: self.init(Numeric(signed: Int64(Int16.min)...Int64(Int16.max)))
-        case .uc: self.init(Numeric(0...UInt64(UInt8.max)))
-        case .us: self.init(Numeric(0...UInt64(UInt16.max)))
-        case .i, .u, .f: self.init(Numeric(0...UInt64(UInt32.max)))
+        case .uc: self.init(anyBelow: 8)
+        case .us: self.init(anyBelow: 16)
+        case .i, .u, .f: self.init(anyBelow: 32)
         case .l, .ul, .p, .d: self = .top
         }
+    }
+
+    /// Any number of so many bits, 32 at most.
+    @inline(__always)
+    private init(anyBelow bits: UInt64) {
+        let most = (1 &<< bits) &- 1
+        self.init(
+            wide: Numeric(
+                umin: 0, umax: most, smin: 0, smax: Int64(bitPattern: most), bits: 0, unknown: most),
+            lowMin: bits == 32 ? .min : 0, lowMax: bits == 32 ? .max : Int32(truncatingIfNeeded: most),
+            region: Self.noRegion)
     }
 
     static func pointer(_ region: UInt8, offset: Int64) -> AbstractValue {
@@ -86,6 +98,26 @@ struct AbstractValue: Hashable, Sendable, BitwiseCopyable {
     /// What is known of the low half.
     @inline(__always) var low: Numeric<UInt32> {
         guard isNumber else { return .top }
+        if lowMin == lowMax { return Numeric(constant: UInt32(bitPattern: lowMin)) }
+        // The low half is all that there is, and has been reduced.
+        if wide.umax <= UInt64(Int32.max) {
+            return Numeric(
+                umin: UInt32(truncatingIfNeeded: wide.umin), umax: UInt32(truncatingIfNeeded: wide.umax),
+                smin: Int32(truncatingIfNeeded: wide.umin), smax: Int32(truncatingIfNeeded: wide.umax),
+                bits: UInt32(truncatingIfNeeded: wide.bits),
+                unknown: UInt32(truncatingIfNeeded: wide.unknown))
+        }
+        // The same, and nothing is known of its sign.
+        if wide.umax <= UInt64(UInt32.max), wide.umin <= UInt64(Int32.max), lowMin == .min, lowMax == .max {
+            return Numeric(
+                umin: UInt32(truncatingIfNeeded: wide.umin), umax: UInt32(truncatingIfNeeded: wide.umax),
+                smin: .min, smax: .max, bits: UInt32(truncatingIfNeeded: wide.bits),
+                unknown: UInt32(truncatingIfNeeded: wide.unknown))
+        }
+        return reducedLow
+    }
+
+    @inline(never) private var reducedLow: Numeric<UInt32> {
         var low = Numeric<UInt32>(
             umin: 0, umax: .max, smin: lowMin, smax: lowMax, bits: UInt32(truncatingIfNeeded: wide.bits),
             unknown: UInt32(truncatingIfNeeded: wide.unknown))
@@ -125,13 +157,27 @@ struct AbstractValue: Hashable, Sendable, BitwiseCopyable {
 
     // MARK: Order
 
+    /// Whether nothing at all is known.
+    @inline(__always) var isAnything: Bool { isNumber && wide.isTop && lowMin == .min && lowMax == .max }
+
+    /// Whether the two are the same, word for word: most values that meet are.
+    @inline(__always)
+    func isSame(_ other: AbstractValue) -> Bool {
+        let unsigned = (wide.umin ^ other.wide.umin) | (wide.umax ^ other.wide.umax)
+        let signed = (wide.smin ^ other.wide.smin) | (wide.smax ^ other.wide.smax)
+        let bits = (wide.bits ^ other.wide.bits) | (wide.unknown ^ other.wide.unknown)
+        let low = (lowMin ^ other.lowMin) | (lowMax ^ other.lowMax)
+        return unsigned | UInt64(bitPattern: signed) | bits | UInt64(UInt32(bitPattern: low))
+            | (fullRegion ^ other.fullRegion) == 0
+    }
+
     /// Whether every value of `other` is known to be one of these.
     @inline(__always)
     func includes(_ other: AbstractValue) -> Bool {
         if region == other.region {
             return wide.includes(other.wide) && lowMin <= other.lowMin && other.lowMax <= lowMax
         }
-        return isNumber && wide.isTop && lowMin == .min && lowMax == .max
+        return isAnything
     }
 
     /// What is known when the value is either of the two.

@@ -62,11 +62,14 @@ struct BlockStates: ~Copyable {
         return storage[Int(place) + below.nonzeroBitCount]
     }
 
-    /// The first state of a block.
-    mutating func set(_ block: Int, from values: RegisterValues) {
+    /// The first state of a block. False: there is no room for it, and the block knows nothing.
+    mutating func set(_ block: Int, from values: RegisterValues) -> Bool {
         var mask = kept[block]
         let needed = mask.nonzeroBitCount
-        guard count + needed <= capacity else { return forget(block) }
+        guard count + needed <= capacity else {
+            forget(block)
+            return false
+        }
         places[block] = Int32(count)
         var next = storage + count
         while mask != 0 {
@@ -75,6 +78,7 @@ struct BlockStates: ~Copyable {
             mask &= mask - 1
         }
         count += needed
+        return true
     }
 
     /// Takes in another state of a block that has one. Returns whether anything was lost.
@@ -90,8 +94,9 @@ struct BlockStates: ~Copyable {
         var changed = false
         while mask != 0 {
             let register = mask.trailingZeroBitCount
-            if !next.pointee.includes(values.base[register]) {
-                let joined = next.pointee.joined(values.base[register])
+            let value = values.base + register
+            if !next.pointee.isSame(value.pointee), !next.pointee.includes(value.pointee) {
+                let joined = next.pointee.joined(value.pointee)
                 next.pointee = widening(register, next.pointee, joined)
                 changed = true
             }

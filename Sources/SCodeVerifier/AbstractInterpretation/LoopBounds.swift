@@ -38,7 +38,7 @@ struct LoopBounds {
     private let view: FragmentView
     private var code: FragmentCode { view.code }
     private let procedures: ProcedureFacts
-    private let flow: ControlFlow
+    private let flow: FlowGraph
     private let forest: LoopForest
 
     /// Per node of the forest that is a loop's head: registers that the loop writes in one place of its own, and those
@@ -60,8 +60,8 @@ struct LoopBounds {
 
     /// - Parameter prepayable: how much may be charged at the fragment's entry.
     init(
-        _ view: FragmentView, _ procedures: ProcedureFacts, _ flow: ControlFlow,
-        _ interpreter: borrowing AbstractInterpreter, costsBudget: [Bool], prepayable: UInt64
+        _ view: FragmentView, _ procedures: ProcedureFacts, _ flow: FlowGraph,
+        _ interpreter: borrowing AbstractInterpreter, costsBudget: Table<Bool>, prepayable: UInt64
     ) {
         self.view = view
         self.procedures = procedures
@@ -80,17 +80,13 @@ struct LoopBounds {
         prepay(upTo: prepayable)
     }
 
-    private func instructions(_ block: Int) -> Range<Int> {
-        Int(flow.blocks[block].start)..<Int(flow.blocks[block].end)
-    }
-
     // MARK: Counters
 
     private func collectWrites() {
         for node in 1..<max(1, forest.count) {
             let loop = forest.loop(of: node)
             guard loop != 0 else { continue }
-            for index in instructions(Int(forest.block[node])) {
+            for index in flow.instructions(Int(forest.block[node])) {
                 let use = view.uses[index]
                 writtenOften[loop].formUnion(writtenOnce[loop].intersection(use.writes))
                 writtenOnce[loop].formUnion(use.writes)
@@ -112,7 +108,7 @@ struct LoopBounds {
             let head = forest.loop(of: node)
             guard head != 0 else { continue }
             let block = Int(forest.block[node])
-            let range = instructions(block)
+            let range = flow.instructions(block)
             guard let last = range.last(where: { isCandidate($0, head) }) else { continue }
             guard forest.isOnEveryRound(node, head) else { continue }
             interpreter.states.load(block, into: interpreter.values)
@@ -254,8 +250,8 @@ struct LoopBounds {
 
     /// Multiplies trips over nests and calls: how often each loop goes round, and each costly instruction is executed,
     /// in one invocation.
-    private mutating func weigh(_ costsBudget: [Bool]) {
-        guard costsBudget.contains(true) else { return }
+    private mutating func weigh(_ costsBudget: Table<Bool>) {
+        guard costsBudget.elements.contains(true) else { return }
         // Per node: how often it is executed; of a head, how often its loop is entered.
         let executions = view.arena.table(forest.count, Self.unbounded)
         let entries = view.arena.table(forest.count, Self.unbounded)
@@ -282,7 +278,7 @@ struct LoopBounds {
                 }
             }
         }
-        for index in costsBudget.indices where costsBudget[index] {
+        for index in 0..<costsBudget.count where costsBudget[index] {
             addCost(index, executions, loopIndex)
         }
     }
@@ -321,9 +317,11 @@ struct LoopBounds {
     /// The cheapest first, as long as they are few enough.
     private mutating func prepay(upTo limit: UInt64) {
         var isPaid = [Bool](repeating: false, count: loops.count)
-        let order = costs.indices.sorted { (costs[$0].bound ?? .max, $0) < (costs[$1].bound ?? .max, $1) }
+        let order = costs.indices.filter { costs[$0].bound != nil }.sorted {
+            (costs[$0].bound ?? .max, $0) < (costs[$1].bound ?? .max, $1)
+        }
         for index in order {
-            guard let bound = costs[index].bound else { break }
+            guard let bound = costs[index].bound else { continue }
             let price = costs[index].loop.map { isPaid[$0] ? 0 : bound } ?? bound
             guard Self.plus(entryCharge, price) <= limit else { continue }
             entryCharge += price

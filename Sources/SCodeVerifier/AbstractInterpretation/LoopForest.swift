@@ -9,7 +9,7 @@ import SCodeIR
 /// dominators with path compression (Lengauer and Tarjan, TOPLAS 1979; Georgiadis' variant): both near linear.
 struct LoopForest {
     private let view: FragmentView
-    private let flow: ControlFlow
+    private let flow: FlowGraph
     /// How many nodes there are, the root included.
     private(set) var count = 1
     /// Per block: its number, or -1 where the search did not come.
@@ -32,7 +32,7 @@ struct LoopForest {
     private let place: Table<Int32>
     private let dominated: Table<Int32>
 
-    init(_ view: FragmentView, _ flow: ControlFlow, _ states: borrowing BlockStates) {
+    init(_ view: FragmentView, _ flow: FlowGraph, _ states: borrowing BlockStates) {
         self.view = view
         self.flow = flow
         let arena = view.arena

@@ -5,6 +5,7 @@ extension Numeric {
     @inlinable static var width: Word { Word(truncatingIfNeeded: Word.bitWidth) }
 
     @inlinable func adding(_ other: Numeric) -> Numeric {
+        if isConstant, other.isConstant { return Numeric(constant: umin &+ other.umin) }
         var result = Numeric.top
         let (low, lowWraps) = umin.addingReportingOverflow(other.umin)
         let (high, highWraps) = umax.addingReportingOverflow(other.umax)
@@ -21,6 +22,7 @@ extension Numeric {
     }
 
     @inlinable func subtracting(_ other: Numeric) -> Numeric {
+        if isConstant, other.isConstant { return Numeric(constant: umin &- other.umin) }
         var result = Numeric.top
         let (low, lowWraps) = umin.subtractingReportingOverflow(other.umax)
         let (high, highWraps) = umax.subtractingReportingOverflow(other.umin)
@@ -38,6 +40,7 @@ extension Numeric {
     @inlinable func multiplied(by other: Numeric) -> Numeric {
         if isConstant, other.isConstant { return Numeric(constant: umin &* other.umin) }
         var result = Numeric.top
+        if isTop && other.knownTrailingZeros == 0 || other.isTop && knownTrailingZeros == 0 { return result }
         let (high, wraps) = umax.multipliedReportingOverflow(by: other.umax)
         if !wraps { (result.umin, result.umax) = (umin &* other.umin, high) }
         if let range = signedProducts(other) { (result.smin, result.smax) = range }
@@ -122,6 +125,7 @@ extension Numeric {
 
     @inlinable func xor(_ other: Numeric) -> Numeric {
         var result = Numeric.top
+        if unknown | other.unknown == .max { return result }
         result.unknown = unknown | other.unknown
         result.bits = (bits ^ other.bits) & ~result.unknown
         return result.reduced()

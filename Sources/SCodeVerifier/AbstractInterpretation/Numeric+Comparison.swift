@@ -42,24 +42,35 @@ extension Numeric {
     ) -> Bool {
         if signed {
             if strictly, high.smax == .min || low.smin == .max { return false }
-            low.smax = min(low.smax, strictly ? high.smax - 1 : high.smax)
-            high.smin = max(high.smin, strictly ? low.smin + 1 : low.smin)
+            let (most, least) = strictly ? (high.smax - 1, low.smin + 1) : (high.smax, low.smin)
+            if most < low.smax {
+                low.smax = most
+                if !low.reduce() { return false }
+            }
+            guard least > high.smin else { return true }
+            high.smin = least
         } else {
             if strictly, high.umax == .min || low.umin == .max { return false }
-            low.umax = min(low.umax, strictly ? high.umax - 1 : high.umax)
-            high.umin = max(high.umin, strictly ? low.umin + 1 : low.umin)
+            let (most, least) = strictly ? (high.umax - 1, low.umin + 1) : (high.umax, low.umin)
+            if most < low.umax {
+                low.umax = most
+                if !low.reduce() { return false }
+            }
+            guard least > high.umin else { return true }
+            high.umin = least
         }
-        return low.reduce() && high.reduce()
+        return high.reduce()
     }
 
     /// Takes a number out, where it is an end of an interval. False: it was the only one.
     @inlinable mutating func exclude(_ value: Word) -> Bool {
         if isConstant { return umin != value }
+        let old = self
         if umin == value { umin += 1 }
         if umax == value { umax -= 1 }
         let signed = Signed(truncatingIfNeeded: value)
         if smin == signed, smin < smax { smin += 1 }
         if smax == signed, smin < smax { smax -= 1 }
-        return reduce()
+        return self == old || reduce()
     }
 }

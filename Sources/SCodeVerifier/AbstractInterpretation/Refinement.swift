@@ -61,9 +61,10 @@ extension RegisterValues {
         let left = place(instruction.rs1)
         let right = second(instruction)
         if opcode.type.size == 4 {
-            var (a, b) = (left.pointee.low, right.pointee.low)
+            let (oldA, oldB) = (left.pointee.low, right.pointee.low)
+            var (a, b) = (oldA, oldB)
             return Numeric.assume(&a, relation, &b, signed: opcode.type.isSigned)
-                && left.pointee.refineLow(a) && right.pointee.refineLow(b)
+                && (a == oldA || left.pointee.refineLow(a)) && (b == oldB || right.pointee.refineLow(b))
         }
         guard left.pointee.region == right.pointee.region,
             left.pointee.isNumber || areComparable(left.pointee, right.pointee, relation)
@@ -71,8 +72,8 @@ extension RegisterValues {
         var (a, b) = (left.pointee.wide, right.pointee.wide)
         let isSigned = opcode.type.isSigned && left.pointee.isNumber
         guard Numeric.assume(&a, relation, &b, signed: isSigned) else { return false }
-        left.pointee.refineWide(a)
-        right.pointee.refineWide(b)
+        if a != left.pointee.wide { left.pointee.refineWide(a) }
+        if b != right.pointee.wide { right.pointee.refineWide(b) }
         return true
     }
 

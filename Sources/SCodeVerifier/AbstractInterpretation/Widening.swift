@@ -36,6 +36,7 @@ extension AbstractValue {
         var (low, high) = (joined.lowMin, joined.lowMax)
         if high > old.lowMax { high = high <= ends.lowMax ? ends.lowMax : isLast ? .max : high }
         if low < old.lowMin { low = low >= ends.lowMin ? ends.lowMin : isLast ? .min : low }
+        wide = wide.reduced()
         return AbstractValue(wide: wide, lowMin: low, lowMax: high, region: joined.region)
     }
 

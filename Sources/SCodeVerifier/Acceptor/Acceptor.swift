@@ -127,6 +127,13 @@ public struct Acceptor: Sendable, Hashable {
     public func macro(named name: String) -> MacroInstruction? { macros.first { $0.name == name } }
 }
 
+/// An acceptor that a program's fragments and the passes over them hold together: a copy would count references to
+/// everything in it.
+final class SharedAcceptor: Sendable {
+    let acceptor: Acceptor
+    init(_ acceptor: Acceptor) { self.acceptor = acceptor }
+}
+
 extension Acceptor {
     /// For code with no particular acceptor: returns a value or refuses. `scodec run` takes it by default.
     public static let plain = Acceptor(

@@ -41,7 +41,9 @@ struct Expansion {
         for (index, instruction) in provider.instructions.enumerated() where diagnostics.isEmpty {
             start.append(UInt32(truncatingIfNeeded: code.instructions.count))
             free = acceptor.scratch
-            if let guardCode = acceptor.guards.jump, provider.isBackward(index, instruction.opcode.shape) {
+            if let guardCode = acceptor.guards.jump,
+                provider.isBackward(instruction, at: index, instruction.opcode.shape)
+            {
                 expand(guardCode, [], [], index)
             }
             expand(instruction, index)
