@@ -13,6 +13,9 @@
         reg = OperandBits.reg(number)
     }
 
+    /// The register of a number in encodings, of which the low four bits count.
+    @inlinable public init(number: UInt8) { self.init(number & 15) }
+
     /// Its number in encodings.
     @inlinable public var rawValue: UInt8 {
         UInt8(truncatingIfNeeded: rm >> 16 & 7 | (rm & 1) << 3)

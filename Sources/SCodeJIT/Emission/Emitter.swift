@@ -118,6 +118,7 @@ struct Emitter: ~Copyable {
         usesInstance = false
         let body = assembler.boundLabel()
         let bodyOffset = assembler.position
+        ranges.reserveCapacity(vcode.instructions.count)
         var index = 0
         while index < vcode.instructions.count {
             index += emitOne(at: index)

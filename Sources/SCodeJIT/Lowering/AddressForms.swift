@@ -23,25 +23,47 @@ struct AddressForm: BitwiseCopyable {
 /// What registers are known to be sums of, from the last place on to which control comes from elsewhere: so that an
 /// access can name what an address was computed from, and the processor adds it up.
 struct AddressForms {
-    /// The latest few; there are seldom more, and looking through them must stay cheap.
-    private var known: [(register: Register, form: AddressForm)] = []
-    private static let limit = 8
+    private struct Known: BitwiseCopyable {
+        var register = Register(0)
+        var form = AddressForm()
+    }
 
-    mutating func forget() { known.removeAll(keepingCapacity: true) }
+    /// The latest few; there are seldom more, and looking through them must stay cheap.
+    private var known = InlineArray<8, Known>(repeating: Known())
+    private var count = 0
+
+    var isEmpty: Bool { count == 0 }
+
+    mutating func forget() { count = 0 }
 
     /// To be told of every register that is written, before `define`.
-    mutating func invalidate(_ register: Register) {
-        known.removeAll { $0.register == register || ($0.form.hasIndex && $0.form.index == register) }
+    mutating func invalidate(_ registers: RegisterSet) {
+        var kept = 0
+        for index in 0..<count {
+            let form = known[index].form
+            if registers.contains(known[index].register) { continue }
+            if form.hasIndex, registers.contains(form.index) { continue }
+            known[kept] = known[index]
+            kept += 1
+        }
+        count = kept
     }
 
     mutating func define(_ register: Register, _ form: AddressForm) {
         // It is computed from what it was itself.
         if form.hasIndex, form.index == register { return }
-        if known.count == Self.limit { known.removeFirst() }
-        known.append((register, form))
+        if count == known.count {
+            for index in 1..<count { known[index - 1] = known[index] }
+            count -= 1
+        }
+        known[count] = Known(register: register, form: form)
+        count += 1
     }
 
-    subscript(register: Register) -> AddressForm? { known.last { $0.register == register }?.form }
+    subscript(register: Register) -> AddressForm? {
+        for index in 0..<count where known[index].register == register { return known[index].form }
+        return nil
+    }
 }
 
 extension Lowering {
@@ -61,11 +83,7 @@ extension Lowering {
             return forms.forget()
         }
         let form = result(instruction)
-        var written = instruction.writes(code, fragment.macros).rawValue
-        while written != 0 {
-            forms.invalidate(Register(written.trailingZeroBitCount))
-            written &= written - 1
-        }
+        if !forms.isEmpty { forms.invalidate(instruction.writes(code, fragment.macros)) }
         if let form { forms.define(instruction.rd, form) }
     }
 

@@ -12,54 +12,85 @@ enum Location: Hashable, BitwiseCopyable {
     case slot(UInt8)
 }
 
+/// A location in two bytes: what it is, and the number of the machine register or slot.
+private struct PackedLocation: BitwiseCopyable {
+    private enum Kind: UInt8 { case nowhere, machine, vector, slot }
+    private var kind = Kind.nowhere
+    private var number: UInt8 = 0
+
+    init() {}
+
+    init(_ location: Location) {
+        switch location {
+        case .nowhere: break
+        case .machine(let gpr): (kind, number) = (.machine, gpr.rawValue)
+        case .vector(let xmm): (kind, number) = (.vector, xmm.rawValue)
+        case .slot(let slot): (kind, number) = (.slot, slot)
+        }
+    }
+
+    var location: Location {
+        switch kind {
+        case .nowhere: .nowhere
+        case .machine: .machine(GPR(number: number))
+        case .vector: XMM(rawValue: number).map { .vector($0) } ?? .nowhere
+        case .slot: .slot(number)
+        }
+    }
+}
+
 /// The result of register allocation. Its tables lie in itself: a fragment of a few instructions has time for none.
 struct Allocation {
     static let anchorLimit = 16
+    private static let noSlot = UInt8.max
 
-    private var registers = InlineArray<64, Location>(repeating: .nowhere)
-    private var constants = InlineArray<17, Location>(repeating: .nowhere)
-    private var anchors = InlineArray<16, Location>(repeating: .nowhere)
-    private var homes = InlineArray<64, UInt8?>(repeating: nil)
+    private var registers = InlineArray<64, PackedLocation>(repeating: PackedLocation())
+    private var constants = InlineArray<17, PackedLocation>(repeating: PackedLocation())
+    private var anchors = InlineArray<16, PackedLocation>(repeating: PackedLocation())
+    private var homes = InlineArray<64, UInt8>(repeating: noSlot)
     /// Slots that hold SCODE registers; one has a location or a home there, not both.
     private(set) var slotCount = 0
     /// Per constant: twice the index of the last instruction that may use it, and one; -1: it is not kept.
-    private var constantEnds = InlineArray<17, Int>(repeating: -1)
+    private var constantEnds = InlineArray<17, Int32>(repeating: -1)
     private var usedMachine: UInt16 = 0
     private var usedVectors: UInt16 = 0
     let liveness: ValueLiveness
 
     init(_ liveness: ValueLiveness) { self.liveness = liveness }
 
-    func location(_ register: Register) -> Location { registers[Int(register.number)] }
+    func location(_ register: Register) -> Location { registers[Int(register.number)].location }
     /// In a machine register, or nowhere.
-    func location(_ constant: InstanceConstant) -> Location { constants[Int(constant.index)] }
-    func location(anchor: UInt8) -> Location { anchors[Int(anchor)] }
+    func location(_ constant: InstanceConstant) -> Location { constants[Int(constant.index)].location }
+    func location(anchor: UInt8) -> Location { anchors[Int(anchor)].location }
     /// Of a register that is kept in a machine register across a call: the slot it is saved in meanwhile.
-    func home(_ register: Register) -> UInt8? { homes[Int(register.number)] }
+    func home(_ register: Register) -> UInt8? {
+        let home = homes[Int(register.number)]
+        return home == Self.noSlot ? nil : home
+    }
     /// Up to where a constant is kept: twice the index of an instruction, and one; -1: it is not kept.
-    func end(_ constant: InstanceConstant) -> Int { constantEnds[Int(constant.index)] }
+    func end(_ constant: InstanceConstant) -> Int { Int(constantEnds[Int(constant.index)]) }
 
     func uses(_ register: GPR) -> Bool { usedMachine >> UInt16(register.rawValue) & 1 != 0 }
     func uses(_ register: XMM) -> Bool { usedVectors >> UInt16(register.rawValue) & 1 != 0 }
 
     mutating func locate(_ register: Register, _ location: Location) {
-        registers[Int(register.number)] = location
+        registers[Int(register.number)] = PackedLocation(location)
         note(location)
     }
 
     mutating func locate(_ constant: InstanceConstant, _ location: Location, end: Int) {
-        constants[Int(constant.index)] = location
-        constantEnds[Int(constant.index)] = location == .nowhere ? -1 : end
+        constants[Int(constant.index)] = PackedLocation(location)
+        constantEnds[Int(constant.index)] = location == .nowhere ? -1 : Int32(truncatingIfNeeded: end)
         note(location)
     }
 
     mutating func locate(anchor: UInt8, _ location: Location) {
-        anchors[Int(anchor)] = location
+        anchors[Int(anchor)] = PackedLocation(location)
         note(location)
     }
 
     mutating func spill(_ register: Register) {
-        registers[Int(register.number)] = .slot(UInt8(slotCount))
+        registers[Int(register.number)] = PackedLocation(.slot(UInt8(slotCount)))
         slotCount += 1
     }
 

@@ -31,7 +31,7 @@ struct Frequency {
         }
     }
 
-    subscript(index: Int) -> Double { depths.isEmpty ? 1 : Double(1 << (3 * min(Int(depths[index]), 6))) }
+    subscript(index: Int) -> Float { depths.isEmpty ? 1 : Float(1 << (3 * min(Int(depths[index]), 6))) }
 
     /// The last instruction from which control may come back to this one, or this one.
     func endOfLoops(around index: Int) -> Int {

@@ -14,7 +14,7 @@ struct Interval: BitwiseCopyable {
     /// Twice the index of the first and last instruction; odd where the instruction writes it.
     var start: Int
     var end: Int
-    var weight: Double
+    var weight: Float
 
     /// Whether it is used so often that a machine register is worth saving for it.
     var isWorthSaving: Bool { if case .register = value { true } else { weight >= 8 } }
@@ -45,14 +45,15 @@ struct IntervalList: ~Copyable {
 
 /// Per SCODE register: where it is live first and last, and how often it is used.
 struct RegisterUse {
-    private(set) var first = InlineArray<64, Int>(repeating: .max)
-    private(set) var last = InlineArray<64, Int>(repeating: -1)
-    private(set) var weight = InlineArray<64, Double>(repeating: 0)
+    private(set) var first = InlineArray<64, Int32>(repeating: .max)
+    private(set) var last = InlineArray<64, Int32>(repeating: -1)
+    private(set) var weight = InlineArray<64, Float>(repeating: 0)
     private(set) var live = RegisterSet()
     /// Those that VCode uses, or somebody sees.
     var needed = RegisterSet()
 
-    mutating func extend(_ set: RegisterSet, _ position: Int) {
+    mutating func extend(_ set: RegisterSet, _ index: Int) {
+        let position = Int32(truncatingIfNeeded: index)
         live.formUnion(set)
         var members = set.rawValue
         while members != 0 {
@@ -63,7 +64,7 @@ struct RegisterUse {
         }
     }
 
-    mutating func weigh(_ set: RegisterSet, _ amount: Double) {
+    mutating func weigh(_ set: RegisterSet, _ amount: Float) {
         needed.formUnion(set)
         var members = set.rawValue
         while members != 0 {

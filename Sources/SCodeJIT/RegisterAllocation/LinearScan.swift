@@ -96,7 +96,8 @@ struct LinearScan {
             members &= members - 1
             intervals.insert(
                 Interval(
-                    value: .register(Register(number)), start: use.first[number], end: use.last[number],
+                    value: .register(Register(number)), start: Int(use.first[number]),
+                    end: Int(use.last[number]),
                     weight: use.weight[number]))
         }
     }
@@ -104,8 +105,8 @@ struct LinearScan {
     /// Constants that are used three times or more, or in a loop. They are read at the entry, and again after each call.
     private func addConstants(_ code: VCode, _ intervals: inout IntervalList) {
         var last = InlineArray<17, Int>(repeating: -1)
-        var weight = InlineArray<17, Double>(repeating: 0)
-        var calls = 2.0
+        var weight = InlineArray<17, Float>(repeating: 0)
+        var calls: Float = 2
         for instruction in code.instructions {
             let index = Int(instruction.source)
             if instruction.operation == .callSub || instruction.operation == .callHost {
@@ -127,7 +128,7 @@ struct LinearScan {
     /// Anchors live from before their loop to its end.
     private func addAnchors(_ code: VCode, _ intervals: inout IntervalList) {
         guard code.anchorCount > 0 else { return }
-        var weight = InlineArray<16, Double>(repeating: 0)
+        var weight = InlineArray<16, Float>(repeating: 0)
         for instruction in code.instructions
         where instruction.operation.isAccess && instruction.place == .anchored {
             weight[Int(instruction.anchor)] += frequency[Int(instruction.source)]
