@@ -1,6 +1,5 @@
 // Windows: memory that the processor's own MMU guards. Generated code adds 32 bits of an address to where the window
 // begins, and whatever is not mapped there faults; the handler of that fault makes it an abort of the fragment.
-#define _GNU_SOURCE
 #include "scode_runtime.h"
 
 #include <pthread.h>

@@ -119,16 +119,17 @@ extension Emitter {
 
     // MARK: Entry
 
-    /// Makes the frame; keeps the levels that are left; fetches the argument words, rdx[0…], that anybody reads, and the constants of the instance that
-    /// are kept in machine registers.
+    /// Makes the frame; keeps the levels that are left; fetches the argument words, rdx[0…], that anybody reads, and the
+    /// constants of the instance that are kept in machine registers.
     /// - Parameter instance: where the address of the instance is: its own register, or rsi on the way in from outside.
     mutating func emitPrologue(instance: GPR) {
         if frameSize != 0 { growStack(frameSize) }
         if callsFragments { assembler.store(.w64, levelsSlot, .rcx) }
+        let arguments = vcode.fragment.argumentRegisters
+        let live = allocation.liveness.before(0)
         // What overwrites the instance comes last.
         for isLast in [false, true] {
-            let live = allocation.liveness.before(0)
-            for (index, register) in vcode.fragment.argumentRegisters.enumerated()
+            for (index, register) in arguments.enumerated()
             where live.contains(register) && isInMachine(register, instance) == isLast {
                 emitArgument(register, Memory(.rdx, Int32(index) * 8))
             }
