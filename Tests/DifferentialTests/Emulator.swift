@@ -239,7 +239,7 @@ final class Emulator {
             ranges.append(Range(UnsafeRawPointer(bitPattern: UInt(start)), native.bytes.count))
             codes.append(start...start + UInt64(native.bytes.count))
             note(native)
-            try check(unicorn_forget(engine, start, start + UInt64(native.bytes.count)))
+            try forget(start, start + UInt64(native.bytes.count))
         }
         ranges += frames.map { Range($0.page, PhysicalMemory.pageSize, isWritable: $0.isWritable) }
         for range in ranges where range.start != 0 { try map(range) }
@@ -298,6 +298,17 @@ final class Emulator {
                         }
                     }, me, code.lowerBound, code.upperBound))
             return hook
+        }
+    }
+
+    /// Other code has been at these addresses before. The engine finds what it has translated by where the first of them
+    /// lies in its own memory, and chunks do not lie there side by side: each is asked for by itself.
+    private func forget(_ start: UInt64, _ end: UInt64) throws {
+        var start = start
+        while start < end {
+            let next = min(end, (start / Self.chunk + 1) * Self.chunk)
+            try check(unicorn_forget(engine, start, next))
+            start = next
         }
     }
 
