@@ -5,6 +5,13 @@ import Testing
 
 /// What debug builds hold VCode against finds what is wrong with it.
 @Suite struct InvariantTests {
+    /// Tables that lie in the structures themselves have their size in the source.
+    @Test func tablesAreLargeEnough() {
+        #expect(InstanceConstant.limit == 2 * ProgramLimits.regions + 1)
+        #expect(Register.count == 64)
+        #expect(Allocation.anchorLimit == 16)
+    }
+
     private func vcode(_ change: (inout [VInstruction]) -> Void) throws -> String? {
         let code = FragmentCode(
             [.ul, .d, .d], labels: [0], procedures: [5],
