@@ -22,14 +22,16 @@ public struct FragmentCaller: ~Copyable {
     public let fragment: Fragment
     /// What each call may spend on backward jumps and sub-fragments.
     public let budget: UInt64
-    /// Native code that calls no other fragment, so that nobody has to know that this thread is in it; else nil.
+    // Native code that calls no other fragment, so that nobody has to know that this thread is in it; else nil.
     @usableFromInline let leaf: UnsafeRawPointer?
+    /// The same, when it takes one argument word, as it is passed.
+    @usableFromInline let leafOfOne: UnsafeRawPointer?
+    /// The same, of two words.
+    @usableFromInline let leafOfTwo: UnsafeRawPointer?
     @usableFromInline let instance: UnsafeMutablePointer<scode_instance>
     @usableFromInline let context: UnsafeMutablePointer<scode_context>
     /// Argument words: those that are passed, then defaults and entry registers.
     @usableFromInline let words: UnsafeMutablePointer<UInt64>
-    /// How many words there are, when all of them are passed and taken as they are; else -1.
-    @usableFromInline let plainCount: Int
     private var lastAbort: Invocation?
 
     /// - Parameter budget: backward jumps and sub-fragment calls of each call; nil: the acceptor's.
@@ -45,7 +47,9 @@ public struct FragmentCaller: ~Copyable {
         words = .allocate(capacity: max(count, 1))
         words.initialize(repeating: 0, count: max(count, 1))
         let types = fragment.suppliedTypes
-        plainCount = types.count == count && (0..<count).allSatisfy { types[$0].isPlain } ? count : -1
+        let isPlain = types.count == count && (0..<count).allSatisfy { types[$0].isPlain }
+        leafOfOne = isPlain && count == 1 ? leaf : nil
+        leafOfTwo = isPlain && count == 2 ? leaf : nil
     }
 
     deinit {
@@ -55,26 +59,25 @@ public struct FragmentCaller: ~Copyable {
 
     /// Calls the fragment with what `Fragment.setArgument` and the defaults say.
     @inlinable @inline(__always) public mutating func callAsFunction() -> Outcome {
-        call(scode_arguments(instance))
+        guard let leaf else { return callOthers(scode_arguments(instance)) }
+        return enter(leaf, scode_arguments(instance))
     }
 
     /// Calls the fragment with one argument. It is cut to the parameter's type, and nobody gets it when the acceptor
     /// supplies none.
     @inlinable @inline(__always) public mutating func callAsFunction(_ first: UInt64) -> Outcome {
-        if plainCount == 1 { words[0] = first } else { pass(first, nil) }
-        return call(words)
+        guard let leafOfOne else { return call(passing: first, nil) }
+        words[0] = first
+        return enter(leafOfOne, words)
     }
 
     /// Calls the fragment with two arguments, as with one.
     @inlinable @inline(__always)
     public mutating func callAsFunction(_ first: UInt64, _ second: UInt64) -> Outcome {
-        if plainCount == 2 {
-            words[0] = first
-            words[1] = second
-        } else {
-            pass(first, second)
-        }
-        return call(words)
+        guard let leafOfTwo else { return call(passing: first, second) }
+        words[0] = first
+        words[1] = second
+        return enter(leafOfTwo, words)
     }
 
     /// Backward jumps and sub-fragment calls that the last call left.
@@ -86,9 +89,9 @@ public struct FragmentCaller: ~Copyable {
         return lastAbort
     }
 
-    @inlinable @inline(__always) mutating func call(_ arguments: UnsafePointer<UInt64>) -> Outcome {
+    @inlinable @inline(__always)
+    mutating func enter(_ leaf: UnsafeRawPointer, _ arguments: UnsafePointer<UInt64>) -> Outcome {
         context.pointee.budget = budget
-        guard let leaf else { return callOthers(arguments) }
         let result = scode_enter(leaf, context, instance, arguments)
         if result.status > UInt64(SCODE_ACCEPTED.rawValue) { note(result) }
         return Outcome(result)
@@ -104,6 +107,7 @@ public struct FragmentCaller: ~Copyable {
     /// Calls a fragment that may call others, or runs it in the interpreter.
     @usableFromInline mutating func callOthers(_ arguments: UnsafePointer<UInt64>) -> Outcome {
         guard let entry = fragment.entry else { return interpret(arguments) }
+        context.pointee.budget = budget
         let reader = scode_thread_reader()
         scode_reader_enter(reader)
         defer { scode_reader_leave(reader) }
@@ -127,8 +131,8 @@ public struct FragmentCaller: ~Copyable {
         }
     }
 
-    /// Puts words in place: what is not passed is as the fragment has it.
-    @usableFromInline mutating func pass(_ first: UInt64, _ second: UInt64?) {
+    /// Calls with words that have to be cut, or are not all that there are: what is not passed is as the fragment has it.
+    @usableFromInline mutating func call(passing first: UInt64, _ second: UInt64?) -> Outcome {
         let types = fragment.suppliedTypes
         for index in 0..<Int(instance.pointee.argument_count) {
             let passed = index == 0 ? first : index == 1 ? second : nil
@@ -138,6 +142,7 @@ public struct FragmentCaller: ~Copyable {
                 words[index] = scode_arguments(instance)[index]
             }
         }
+        return leaf.map { enter($0, words) } ?? callOthers(words)
     }
 }
 

@@ -16,6 +16,6 @@ public enum GuardCost {
     public static let index = 2
     /// Copy, mask, branch.
     public static let alignment = 3
-    /// Of a backward jump: the branch around it and the subtraction.
+    /// Of a backward jump: the subtraction, and the branch where nothing is left.
     public static let budget = 2
 }

@@ -74,6 +74,25 @@ extension Assembler {
         }
     }
 
+    /// `cmp m, imm` of any size: 80 /7 ib, 66 83 /7 ib, 66 81 /7 iw; of 32 and 64 bits as above. Of the immediate the low
+    /// bits count.
+    public mutating func compare(_ size: MemoryWidth, _ left: Memory, immediate: Int32) {
+        let digit = ALU.cmp.rawValue
+        switch size {
+        case .w8:
+            if emit(Opcode(0x80), .w32, digit: digit, rm: left) { put(UInt8(truncatingIfNeeded: immediate)) }
+        case .w16:
+            let value = Int16(truncatingIfNeeded: immediate)
+            if let short = Int8(exactly: value) {
+                if emit(Opcode(0x66, 0, 0x83), .w32, digit: digit, rm: left) { put(UInt8(bitPattern: short)) }
+            } else if emit(Opcode(0x66, 0, 0x81), .w32, digit: digit, rm: left) {
+                put(UInt16(bitPattern: value))
+            }
+        case .w32: alu(.cmp, .w32, left, immediate: immediate)
+        case .w64: alu(.cmp, .w64, left, immediate: immediate)
+        }
+    }
+
     /// `test r, r`: 85 /r
     @inlinable @inline(__always)
     public mutating func test(_ width: Width, _ left: GPR, _ right: GPR) {

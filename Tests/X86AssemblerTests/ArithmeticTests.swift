@@ -42,6 +42,23 @@ import X86Assembler
         try listing.verify()
     }
 
+    @Test(arguments: MemoryWidth.allCases)
+    func compareMemory(size: MemoryWidth) throws {
+        var listing = Listing()
+        var turn = 0
+        forEachMemory { memory, _ in
+            let value = immediates32[turn % immediates32.count]
+            // Of the narrow ones the low bits count.
+            let bits = size.bits
+            let shown = bits < 32 ? Int64(value) & ((1 << Int64(bits)) - 1) : Int64(value)
+            listing.expect("cmp \(text(memory, bits)),", shown, bits: bits) {
+                $0.compare(size, memory, immediate: value)
+            }
+            turn += 1
+        }
+        try listing.verify()
+    }
+
     @Test(arguments: Width.allCases)
     func test(width: Width) throws {
         var listing = Listing()

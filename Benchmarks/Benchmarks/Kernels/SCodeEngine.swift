@@ -216,7 +216,7 @@ final class InstalledKernel: LoadedKernel {
 extension Optimisations {
     private static let names: [(name: String, pass: Optimisations)] = [
         ("strength reduction", .strengthReduction), ("anchor hoisting", .anchorHoisting),
-        ("dead code", .deadCode),
+        ("dead code", .deadCode), ("operand folding", .operandFolding),
     ]
 
     /// Each pass by itself; one that has no name yet by the number of its bit.

@@ -52,7 +52,7 @@ extension Emitter {
         }
     }
 
-    private mutating func emit(_ operation: VOperation, _ width: Width, _ target: GPR, _ source: Memory) {
+    mutating func emit(_ operation: VOperation, _ width: Width, _ target: GPR, _ source: Memory) {
         switch operation {
         case .add: assembler.alu(.add, width, target, source)
         case .sub: assembler.alu(.sub, width, target, source)

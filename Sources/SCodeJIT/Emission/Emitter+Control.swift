@@ -70,11 +70,21 @@ extension Emitter {
     // MARK: Jumps
 
     mutating func emitBranch(_ instruction: VInstruction) {
-        guard let condition = Condition(instruction.condition) else { return }
+        emitBranch(instruction, instruction.condition, labels[Int(instruction.target)])
+    }
+
+    /// Compares what a branch compares, and goes to `target` if `condition` holds.
+    private mutating func emitBranch(
+        _ instruction: VInstruction, _ condition: VCondition, _ target: CodeLabel
+    ) {
+        guard let condition = Condition(condition) else { return }
         let width = instruction.width
-        let target = labels[Int(instruction.target)]
         guard instruction.hasImmediate else {
             let left = fetch(instruction.a, .rax)
+            if case .slot(let slot) = allocation.location(instruction.b) {
+                assembler.alu(.cmp, width, left, slotMemory(slot))
+                return assembler.jcc(condition, target)
+            }
             return assembler.branch(condition, width, left, fetch(instruction.b, .rcx), target)
         }
         guard let constant = instruction.shortImmediate else {
@@ -88,6 +98,41 @@ extension Emitter {
         } else {
             assembler.branch(condition, width, fetch(instruction.a, .rax), immediate: constant, target)
         }
+    }
+
+    /// A branch that costs budget when it is taken. The budget is taken before the comparison, and given back where the
+    /// branch is not taken: so of the two jumps of a round one is never taken, which makes the other easier to guess.
+    mutating func emitCountedBranch(_ around: VInstruction, to target: UInt32) {
+        usesBudget = true
+        usesContext = true
+        usesInstance = true
+        let entry = assembler.newLabel()
+        assembler.alu(.sub, .w64, Self.budget, immediate: 1)
+        assembler.jcc(.b, entry)
+        emitBranch(around, around.condition.inverted, labels[Int(target)])
+        let back = assembler.boundLabel()
+        assembler.alu(.add, .w64, Self.budget, immediate: 1)
+        coldPaths.append(.countedBranch(around, to: target, entry: entry, back: back))
+    }
+
+    /// There is no budget: so it matters whether the branch is taken.
+    private mutating func emitUnpaidBranch(
+        _ around: VInstruction, to target: UInt32, _ entry: CodeLabel, _ back: CodeLabel
+    ) {
+        assembler.bind(entry)
+        emitBranch(around, around.condition, back)
+        if isInterruptible {
+            emitSiteCall(.interrupt, around.source)
+            assembler.jmp(labels[Int(target)])
+        } else {
+            emitSiteCall(.abort(.budgetExhausted), around.source)
+        }
+    }
+
+    /// Behind a comparison.
+    mutating func emitJump(_ condition: VCondition, _ target: UInt32) {
+        guard let condition = Condition(condition) else { return }
+        assembler.jcc(condition, labels[Int(target)])
     }
 
     mutating func emitJumpTable(_ instruction: VInstruction) {
@@ -258,6 +303,9 @@ extension Emitter {
                 assembler.bind(entry)
                 emitSiteCall(.interrupt, source)
                 assembler.jmp(back)
+            case .countedBranch(let around, let target, let entry, let back):
+                noteColdCode(around.source)
+                emitUnpaidBranch(around, to: target, entry, back)
             case .slowAccess(let instruction, let entry, let back):
                 noteColdCode(instruction.source)
                 emitSlowAccess(instruction, entry, back)

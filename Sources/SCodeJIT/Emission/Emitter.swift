@@ -70,6 +70,7 @@ struct Emitter: ~Copyable {
     enum ColdPath {
         case site(StubKind, entry: CodeLabel, source: UInt32)
         case interrupt(entry: CodeLabel, back: CodeLabel, source: UInt32)
+        case countedBranch(VInstruction, to: UInt32, entry: CodeLabel, back: CodeLabel)
         case slowAccess(VInstruction, entry: CodeLabel, back: CodeLabel)
     }
 
@@ -141,9 +142,7 @@ struct Emitter: ~Copyable {
     /// Emits one VCode instruction, or two that go together. Returns how many.
     private mutating func emitOne(at index: Int) -> Int {
         let instruction = vcode.instructions[index]
-        if ranges.last?.instruction != instruction.source {
-            ranges.append(CodeRange(offset: UInt32(assembler.position), instruction: instruction.source))
-        }
+        beginRange(instruction.source)
         switch instruction.operation {
         case .add, .sub, .mul, .and, .or, .xor: emitBinary(instruction)
         case .shiftLeft, .shiftRight, .shiftRightArithmetic: emitShift(instruction)
@@ -164,6 +163,9 @@ struct Emitter: ~Copyable {
         case .guardAligned: emitAlignmentGuard(instruction)
         case .guardRegion: emitRegionGuard(instruction)
         case .guardPage: emitPageGuard(instruction)
+        case .load where instruction.isFolded:
+            emitFolded(instruction, into: vcode.instructions[index + 1])
+            return 2
         case .load: emitLoad(instruction)
         case .store: emitStore(instruction)
         case .atomicAdd, .atomicAnd, .atomicOr, .atomicXor: emitAtomic(instruction)
@@ -180,6 +182,11 @@ struct Emitter: ~Copyable {
             }
             emitBudgetGuard(instruction)
         case .branch where instruction.condition.isFloat: emitFloatBranch(instruction)
+        case .branch where isAroundCountedJump(index):
+            emitCountedBranch(instruction, to: vcode.instructions[index + 2].target)
+            return 4
+        case .branch where index > 0 && vcode.instructions[index - 1].setsFlags(of: instruction):
+            emitJump(instruction.condition, instruction.target)
         case .branch: emitBranch(instruction)
         case .jump: assembler.jmp(labels[Int(instruction.target)])
         case .jumpTable: emitJumpTable(instruction)
@@ -201,6 +208,21 @@ struct Emitter: ~Copyable {
         case .callHost: emitHostCall(instruction)
         }
         return 1
+    }
+
+    /// Whether a branch leads behind a guarded jump, which is how lowering writes a branch that costs budget.
+    private func isAroundCountedJump(_ index: Int) -> Bool {
+        guard index + 3 < vcode.instructions.count else { return false }
+        return vcode.instructions[index + 1].operation == .guardBudget
+            && vcode.instructions[index + 2].operation == .jump
+            && vcode.instructions[index + 3].operation == .label
+            && vcode.instructions[index + 3].target == vcode.instructions[index].target
+    }
+
+    /// From here on the code serves this SCODE instruction.
+    mutating func beginRange(_ source: UInt32) {
+        guard ranges.last?.instruction != source else { return }
+        ranges.append(CodeRange(offset: UInt32(assembler.position), instruction: source))
     }
 
     // MARK: Operands
@@ -264,6 +286,19 @@ struct Emitter: ~Copyable {
 
 extension VInstruction {
     var width: Width { isWide ? .w64 : .w32 }
+
+    /// Whether the flags behind it are those of the comparison of integers that a branch makes: it makes the same one, or
+    /// computes what that compares with zero.
+    func setsFlags(of branch: VInstruction) -> Bool {
+        guard isWide == branch.isWide, !branch.condition.isFloat else { return false }
+        switch operation {
+        case .branch:
+            guard !condition.isFloat, a == branch.a, hasImmediate == branch.hasImmediate else { return false }
+            return hasImmediate ? immediate == branch.immediate : b == branch.b
+        case .and, .or, .xor: return dst == branch.a && branch.hasImmediate && branch.immediate == 0
+        default: return false
+        }
+    }
 
     /// The immediate when the instruction set can hold it: 32 bits, sign-extended.
     var shortImmediate: Int32? {

@@ -16,7 +16,9 @@ enum DeadCode {
         for _ in 0..<rounds {
             var needed = observed
             for instruction in code.instructions {
-                needed.formUnion(instruction.reads)
+                // What is only counted up, and never looked at, keeps nobody alive.
+                let own = instruction.isPure ? instruction.writes : []
+                needed.formUnion(instruction.reads.subtracting(own))
                 needed.formUnion(instruction.coldReads)
             }
             let count = code.instructions.count

@@ -10,7 +10,9 @@ public struct Optimisations: OptionSet, Sendable, Hashable {
     public static let anchorHoisting = Optimisations(rawValue: 2)
     /// What nothing reads is not computed.
     public static let deadCode = Optimisations(rawValue: 4)
-    public static let all: Optimisations = [.strengthReduction, .anchorHoisting, .deadCode]
+    /// Operands are taken from memory, and constants from the instruction, where they are needed once.
+    public static let operandFolding = Optimisations(rawValue: 8)
+    public static let all: Optimisations = [.strengthReduction, .anchorHoisting, .deadCode, .operandFolding]
 }
 
 /// The passes in their order.
@@ -22,6 +24,8 @@ enum Optimiser {
     ) {
         if optimisations.contains(.strengthReduction) { StrengthReduction.run(&code) }
         if optimisations.contains(.anchorHoisting) { AnchorHoisting.run(&code) }
-        if optimisations.contains(.deadCode), observation == .live { DeadCode.run(&code) }
+        guard observation == .live else { return }
+        if optimisations.contains(.deadCode) { DeadCode.run(&code) }
+        if optimisations.contains(.operandFolding) { OperandFolding.run(&code) }
     }
 }

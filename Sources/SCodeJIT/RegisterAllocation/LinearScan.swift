@@ -53,10 +53,13 @@ struct LinearScan {
 
     /// What VCode does with registers: how often, and where it writes them.
     private mutating func collectUse(_ code: VCode) {
+        var folded = RegisterSet()
         for instruction in code.instructions {
             let index = Int(instruction.source)
-            let written = instruction.writes
-            let read = instruction.reads
+            let read = instruction.reads.subtracting(folded)
+            var written = instruction.writes
+            folded = instruction.isFolded ? written : []
+            if instruction.isFolded { written = [] }
             use.weigh(read.union(written), frequency[index])
             use.extend(written, 2 * index + 1)
             // Accesses name registers that are dead by the verifier's liveness.

@@ -36,7 +36,9 @@ extension VInstruction: CustomStringConvertible {
         case .guardAligned: return "guard aligned to \(size) bytes"
         case .guardRegion: return "guard region \(target), \(size) bytes\(flag ? ", store" : "")"
         case .guardPage: return "guard page, \(size) bytes\(flag ? ", store" : "")"
-        case .load: return "\(dst.name) := load\(flag ? " signed" : "") [\(placeName)]:\(size * 8)"
+        case .load:
+            let load = "\(dst.name) := load\(flag ? " signed" : "") [\(placeName)]:\(size * 8)"
+            return isFolded ? "\(load), by what comes next" : load
         case .store: return "store [\(placeName)]:\(size * 8) := \(a.name)"
         case .atomicAdd, .atomicAnd, .atomicOr, .atomicXor:
             return "\(operation) [\(placeName)]:\(size * 8), \(a.name)"

@@ -195,6 +195,8 @@ struct VInstruction: BitwiseCopyable {
     /// The address register of such an operation, if its place has one, and how far it is shifted: 0 to 3.
     var index = Register(0)
     var scale: UInt8 = 0
+    /// Of a load: the next instruction takes the value from memory, and no register gets it.
+    var isFolded = false
     /// Which anchor: of `anchor`, and of an access at such a place.
     var anchor: UInt8 = 0
     var dst = Register(0)
