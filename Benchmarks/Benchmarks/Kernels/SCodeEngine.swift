@@ -217,6 +217,7 @@ extension Optimisations {
     private static let names: [(name: String, pass: Optimisations)] = [
         ("strength reduction", .strengthReduction), ("anchor hoisting", .anchorHoisting),
         ("dead code", .deadCode), ("operand folding", .operandFolding),
+        ("page caching", .pageCaching),
     ]
 
     /// Each pass by itself; one that has no name yet by the number of its bit.

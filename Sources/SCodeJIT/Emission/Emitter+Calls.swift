@@ -27,7 +27,10 @@ extension Emitter {
             case .nowhere, .slot: break
             }
         }
-        if !isSave { emitConstants(neededAfter: 2 * Int(instruction.source) + 1) }
+        guard !isSave else { return }
+        emitConstants(neededAfter: 2 * Int(instruction.source) + 1)
+        // Whoever was called may have changed page tables.
+        forgetPages()
     }
 
     /// Reads the constants of the instance that are kept in machine registers and used later.

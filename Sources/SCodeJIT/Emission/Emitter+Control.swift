@@ -170,6 +170,7 @@ extension Emitter {
     mutating func emitPrologue(instance: GPR) {
         if frameSize != 0 { growStack(frameSize) }
         if callsFragments { assembler.store(.w64, levelsSlot, .rcx) }
+        forgetPages()
         let arguments = vcode.fragment.argumentRegisters
         let live = allocation.liveness.before(0)
         // What overwrites the instance comes last.
@@ -309,9 +310,13 @@ extension Emitter {
             case .slowAccess(let instruction, let entry, let back):
                 noteColdCode(instruction.source)
                 emitSlowAccess(instruction, entry, back)
+            case .otherPage(let instruction, let entry, let back):
+                noteColdCode(instruction.source)
+                emitOtherPage(instruction, entry, back)
             }
         }
         notes?.helpersOffset = assembler.position
+        emitRefills()
         if let slowAccess { emitSlowAccessHelper(slowAccess) }
     }
 
@@ -382,6 +387,7 @@ extension Emitter {
         noteStack(0)  // it is the caller again
         let interrupt: @convention(c) (UnsafeMutablePointer<scode_context>?) -> Void = scode_interrupt
         emitPreservingCall(of: unsafeBitCast(interrupt, to: UnsafeRawPointer.self)) { _ in }
+        forgetPages(below: 8)
         assembler.ret()
     }
 

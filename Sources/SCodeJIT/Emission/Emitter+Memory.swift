@@ -71,6 +71,7 @@ extension Emitter {
         let displacement = Int32(truncatingIfNeeded: instruction.immediate)
         switch instruction.place {
         case .address: return Memory(.rax, displacement)
+        case .cachedPage: return cachedPlace(of: instruction)
         case .anchored: return anchoredPlace(of: instruction)
         case .host: return Memory(constant(.host(instruction.target)) ?? .rax, displacement)
         case .hostIndexed:
@@ -187,10 +188,13 @@ extension Emitter {
             ExitSite(returnOffset: UInt32(assembler.position), instruction: instruction.source))
     }
 
-    private mutating func slowPath(_ instruction: VInstruction) -> (entry: CodeLabel, back: CodeLabel) {
+    mutating func slowPath(_ instruction: VInstruction) -> (entry: CodeLabel, back: CodeLabel) {
         let entry = assembler.newLabel()
         let back = assembler.newLabel()
-        coldPaths.append(.slowAccess(instruction, entry: entry, back: back))
+        coldPaths.append(
+            instruction.operation == .guardCachedPage
+                ? .otherPage(instruction, entry: entry, back: back)
+                : .slowAccess(instruction, entry: entry, back: back))
         usesContext = true
         usesInstance = true
         return (entry, back)
@@ -234,18 +238,10 @@ extension Emitter {
             // The hot path has already subtracted the base.
             assembler.alu(.add, .w64, .rax, regionField(instruction.target, SCODE_OFFSET_REGION_BASE))
         }
-        if instruction.flag {
-            if instruction.a.bank == .float {
-                copyBits(instruction.a, .double, to: .rdx)
-            } else {
-                copy(instruction.a, to: .rdx)
-            }
-        }
-        let access = UInt64(instruction.size) | (instruction.flag ? UInt64(SCODE_ACCESS_STORE) : 0)
-        assembler.mov(.rcx, immediate: access)
-        let helper = slowAccess ?? assembler.newLabel()
-        slowAccess = helper
-        assembler.call(helper)
+        emitAccessArguments(instruction)
+        // The access may wait for somebody who changes page tables.
+        forgetPages()
+        assembler.call(slowAccessHelper())
         if instruction.operation == .guardRegion {
             // Wherever the bytes are: the access adds the region's host address.
             let fault = assembler.newLabel()
@@ -257,6 +253,25 @@ extension Emitter {
             assembler.jcc(.ne, back)
         }
         emitSiteCall(.memoryFault, instruction.source)
+    }
+
+    /// rcx: what the access does; rdx: what it stores.
+    mutating func emitAccessArguments(_ instruction: VInstruction) {
+        if instruction.flag {
+            if instruction.a.bank == .float {
+                copyBits(instruction.a, .double, to: .rdx)
+            } else {
+                copy(instruction.a, to: .rdx)
+            }
+        }
+        let access = UInt64(instruction.size) | (instruction.flag ? UInt64(SCODE_ACCESS_STORE) : 0)
+        assembler.mov(.rcx, immediate: access)
+    }
+
+    mutating func slowAccessHelper() -> CodeLabel {
+        let helper = slowAccess ?? assembler.newLabel()
+        slowAccess = helper
+        return helper
     }
 
     private mutating func emitSubtractHost(of region: UInt32) {

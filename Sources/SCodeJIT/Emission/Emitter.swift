@@ -11,8 +11,8 @@ import X86Assembler
 ///
 /// Conventions inside: rax, rcx, rdx, xmm14, xmm15 are scratch; r13 instance, r14 budget, r15 context; rsp is
 /// aligned to 16 when the fragment has a frame. The frame holds slots of SCODE registers, then the instance and the levels
-/// left while a sub-fragment is called, then the return addresses of local procedures, one a level. rsp does not move when those are
-/// called, so an exit from inside one is like any other.
+/// left while a sub-fragment is called, then the return addresses of local procedures, one a level, then what page caches
+/// know. rsp does not move when procedures are called, so an exit from inside one is like any other.
 struct Emitter: ~Copyable {
     var assembler = Assembler()
     let vcode: VCode
@@ -25,6 +25,8 @@ struct Emitter: ~Copyable {
     var stubs: [(reason: StubKind, label: CodeLabel)] = []
     var tables: [UInt32: CodeLabel] = [:]
     var slowAccess: CodeLabel?
+    /// Per page cache: what fills it, once something asks for that.
+    var refills: [CodeLabel?]
     /// Where accesses that fault go on, if there are such.
     var faultStub: CodeLabel?
     var sites: [ExitSite] = []
@@ -40,6 +42,8 @@ struct Emitter: ~Copyable {
     let readsConstants: Bool
     /// The slot of the return address of level 1.
     let firstReturnSlot: Int
+    /// The slots of page caches, behind those.
+    let firstPageSlot: Int
     /// What debuggers want to know, if anybody is there to be shown it.
     var notes: DebugNotes?
     /// How far rsp lies below the return address; followed for the notes only.
@@ -72,6 +76,7 @@ struct Emitter: ~Copyable {
         case interrupt(entry: CodeLabel, back: CodeLabel, source: UInt32)
         case countedBranch(VInstruction, to: UInt32, entry: CodeLabel, back: CodeLabel)
         case slowAccess(VInstruction, entry: CodeLabel, back: CodeLabel)
+        case otherPage(VInstruction, entry: CodeLabel, back: CodeLabel)
     }
 
     init(
@@ -92,7 +97,7 @@ struct Emitter: ~Copyable {
                 calls = true
                 callsFragments = true
             case .callHost: calls = true
-            case .guardPage, .guardRegion: callsHelper = true
+            case .guardPage, .guardCachedPage, .guardRegion: callsHelper = true
             case .guardBudget where vcode.fragment.acceptor.isInterruptible: callsHelper = true
             case .call: levels = max(levels, vcode.fragment.procedureLevels[Int(instruction.target)])
             default: break
@@ -103,7 +108,9 @@ struct Emitter: ~Copyable {
         readsConstants = InstanceConstant.all.contains { allocation.end($0) >= 0 }
         self.callsFragments = callsFragments
         firstReturnSlot = allocation.slotCount + (callsFragments ? 2 : 0)
-        let slots = firstReturnSlot + levels
+        firstPageSlot = firstReturnSlot + levels
+        refills = vcode.pageCaches.map { _ in nil }
+        let slots = firstPageSlot + vcode.pageCaches.count * PageCacheValue.slotsOfCache
         // With the return address of the fragment itself, the frame is a multiple of 16 bytes.
         frameSize = slots > 0 || callsHelper || calls ? Int32((slots * 8 + 8 + 15) / 16 * 16 - 8) : 0
     }
@@ -158,11 +165,13 @@ struct Emitter: ~Copyable {
         case .floatToInteger: emitFloatToInteger(instruction)
         case .constant: emitConstant(instruction)
         case .regionBase: emitRegionBase(instruction)
+        case .address where emitAddressInPage(instruction, before: vcode.instructions[index + 1]): return 2
         case .address: emitAddress(instruction)
         case .anchor: emitAnchor(instruction)
         case .guardAligned: emitAlignmentGuard(instruction)
         case .guardRegion: emitRegionGuard(instruction)
         case .guardPage: emitPageGuard(instruction)
+        case .guardCachedPage: emitCachedPageGuard(instruction)
         case .load where instruction.isFolded:
             emitFolded(instruction, into: vcode.instructions[index + 1])
             return 2
@@ -212,7 +221,9 @@ struct Emitter: ~Copyable {
 
     /// Whether a branch leads behind a guarded jump, which is how lowering writes a branch that costs budget.
     private func isAroundCountedJump(_ index: Int) -> Bool {
-        guard index + 3 < vcode.instructions.count else { return false }
+        guard index + 3 < vcode.instructions.count,
+            vcode.instructions[index + 1].source == vcode.instructions[index].source
+        else { return false }
         return vcode.instructions[index + 1].operation == .guardBudget
             && vcode.instructions[index + 2].operation == .jump
             && vcode.instructions[index + 3].operation == .label

@@ -12,7 +12,11 @@ public struct Optimisations: OptionSet, Sendable, Hashable {
     public static let deadCode = Optimisations(rawValue: 4)
     /// Operands are taken from memory, and constants from the instruction, where they are needed once.
     public static let operandFolding = Optimisations(rawValue: 8)
-    public static let all: Optimisations = [.strengthReduction, .anchorHoisting, .deadCode, .operandFolding]
+    /// The page of the access before is asked first, before the TLB.
+    public static let pageCaching = Optimisations(rawValue: 16)
+    public static let all: Optimisations = [
+        .strengthReduction, .anchorHoisting, .deadCode, .operandFolding, .pageCaching,
+    ]
 }
 
 /// The passes in their order.
@@ -24,6 +28,7 @@ enum Optimiser {
     ) {
         if optimisations.contains(.strengthReduction) { StrengthReduction.run(&code) }
         if optimisations.contains(.anchorHoisting) { AnchorHoisting.run(&code) }
+        if optimisations.contains(.pageCaching) { PageCaching.run(&code) }
         guard observation == .live else { return }
         if optimisations.contains(.deadCode) { DeadCode.run(&code) }
         if optimisations.contains(.operandFolding) { OperandFolding.run(&code) }

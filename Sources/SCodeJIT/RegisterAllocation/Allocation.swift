@@ -47,6 +47,7 @@ struct Allocation {
     private var registers = InlineArray<64, PackedLocation>(repeating: PackedLocation())
     private var constants = InlineArray<17, PackedLocation>(repeating: PackedLocation())
     private var anchors = InlineArray<16, PackedLocation>(repeating: PackedLocation())
+    private var pages = InlineArray<8, PackedLocation>(repeating: PackedLocation())
     private var homes = InlineArray<64, UInt8>(repeating: noSlot)
     /// Slots that hold SCODE registers; one has a location or a home there, not both.
     private(set) var slotCount = 0
@@ -61,6 +62,8 @@ struct Allocation {
     func location(_ register: Register) -> Location { registers[Int(register.number)].location }
     /// In a machine register, or nowhere.
     func location(_ constant: InstanceConstant) -> Location { constants[Int(constant.index)].location }
+    /// In a machine register, beside its slot, or nowhere else.
+    func location(_ value: PageCacheValue) -> Location { pages[Int(value.index)].location }
     func location(anchor: UInt8) -> Location { anchors[Int(anchor)].location }
     /// Of a register that is kept in a machine register across a call: the slot it is saved in meanwhile.
     func home(_ register: Register) -> UInt8? {
@@ -86,6 +89,11 @@ struct Allocation {
 
     mutating func locate(anchor: UInt8, _ location: Location) {
         anchors[Int(anchor)] = PackedLocation(location)
+        note(location)
+    }
+
+    mutating func locate(_ value: PageCacheValue, _ location: Location) {
+        pages[Int(value.index)] = PackedLocation(location)
         note(location)
     }
 

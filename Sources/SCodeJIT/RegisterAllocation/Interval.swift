@@ -6,9 +6,11 @@ struct Interval: BitwiseCopyable {
         case register(Register)
         case constant(InstanceConstant)
         case anchor(UInt8)
+        case page(PageCacheValue)
     }
 
-    static let limit = Register.count + InstanceConstant.limit + Allocation.anchorLimit
+    static let limit =
+        Register.count + InstanceConstant.limit + Allocation.anchorLimit + PageCacheValue.limit
 
     var value: Value
     /// Twice the index of the first and last instruction; odd where the instruction writes it.

@@ -33,6 +33,7 @@ struct LinearScan {
             scan.addRegisters(.integers, &intervals)
             scan.addConstants(code, &intervals)
             scan.addAnchors(code, &intervals)
+            scan.addPages(code, &intervals)
             scan.assign(intervals, count: allocatable.count) { .machine(allocatable[$0]) }
             intervals.clear()
             scan.addRegisters(.floats, &intervals)
@@ -144,6 +145,23 @@ struct LinearScan {
         }
     }
 
+    /// What page caches know holds from a first access to the next, whatever lies between.
+    private func addPages(_ code: VCode, _ intervals: inout IntervalList) {
+        for cache in code.pageCaches.indices {
+            var last = 0
+            var weight: Float = 0
+            for instruction in code.instructions
+            where instruction.operation == .guardCachedPage && Int(instruction.cache) == cache {
+                last = max(last, Int(instruction.source))
+                weight += frequency[Int(instruction.source)]
+            }
+            let end = 2 * frequency.endOfLoops(around: last) + 1
+            for value in [PageCacheValue.minusPage(cache), .host(cache)] {
+                intervals.insert(Interval(value: .page(value), start: -1, end: end, weight: weight))
+            }
+        }
+    }
+
     // MARK: Assignment
 
     /// Gives each interval one of `count` places, the first ones by preference, or none.
@@ -185,6 +203,7 @@ struct LinearScan {
         case .register(let register): allocation.locate(register, location)
         case .constant(let constant): allocation.locate(constant, location, end: interval.end)
         case .anchor(let anchor): allocation.locate(anchor: anchor, location)
+        case .page(let value): allocation.locate(value, location)
         }
     }
 

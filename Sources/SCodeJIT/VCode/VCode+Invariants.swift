@@ -60,6 +60,9 @@ extension VCode {
         case .return:
             return fragment.code.procedures.indices.contains(target) ? nil : "there is no such procedure"
         case .regionBase, .guardRegion, .anchor: return regionProblem(target)
+        case .guardCachedPage: return cacheProblem(instruction, isStore: instruction.flag)
+        case _ where instruction.operation.isAccess && instruction.place == .cachedPage:
+            return cacheProblem(instruction, isStore: instruction.operation != .load)
         case _ where instruction.operation.isAccess && instruction.place != .address:
             return regionProblem(target)
         default: return nil
@@ -68,6 +71,13 @@ extension VCode {
 
     private func regionProblem(_ region: Int) -> String? {
         fragment.regions.indices.contains(region) ? nil : "there is no such region"
+    }
+
+    private func cacheProblem(_ instruction: VInstruction, isStore: Bool) -> String? {
+        guard pageCaches.indices.contains(Int(instruction.cache)) else {
+            return "there is no such page cache"
+        }
+        return pageCaches[Int(instruction.cache)] == isStore ? nil : "the page cache is for other accesses"
     }
 
     private func isPlaced(_ label: Int, _ places: [Int]) -> Bool {
@@ -81,6 +91,7 @@ extension AccessPlace {
         switch self {
         case .address: previous == .guardPage
         case .offset: previous == .guardRegion
+        case .cachedPage: previous == .guardCachedPage
         case .simulatedAddress, .window: previous == .address || previous == .guardAligned
         case .host, .hostIndexed, .simulated, .anchored: true
         }
@@ -112,7 +123,7 @@ extension VInstruction {
             condition.isFloat
                 ? OperandBanks(a: .float, b: .float)
                 : OperandBanks(a: .integer, b: hasImmediate ? nil : .integer)
-        case .constant, .guardAligned, .guardRegion, .guardPage, .load,
+        case .constant, .guardAligned, .guardRegion, .guardPage, .guardCachedPage, .load,
             .store,
             .guardBudget, .guardEntry, .jump, .call, .return, .trap, .label, .accept, .refuse, .abort,
             .callSub,

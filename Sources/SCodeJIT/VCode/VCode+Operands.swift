@@ -21,7 +21,8 @@ extension VInstruction {
             .guardTableIndex, .jumpTable:
             registers.insert(a)
         case .guardNonZero, .accept, .callSub, .hostArgument: if !hasImmediate { registers.insert(a) }
-        case .constant, .regionBase, .guardAligned, .guardRegion, .guardPage, .load, .guardBudget,
+        case .constant, .regionBase, .guardAligned, .guardRegion, .guardPage, .guardCachedPage, .load,
+            .guardBudget,
             .guardEntry, .jump,
             .call, .return, .trap, .label, .refuse, .abort, .callHost:
             break
@@ -34,7 +35,7 @@ extension VInstruction {
     var coldReads: RegisterSet {
         var registers = RegisterSet()
         switch operation {
-        case .guardRegion, .guardPage: if flag { registers.insert(a) }
+        case .guardRegion, .guardPage, .guardCachedPage: if flag { registers.insert(a) }
         // When there is no register for the anchor.
         case _ where operation.isAccess && place == .anchored: registers.insert(b)
         default: break
@@ -51,7 +52,8 @@ extension VInstruction {
     /// Whether somebody may see registers here other than those that it reads: where it can abort, or stop.
     var isObserved: Bool {
         switch operation {
-        case .guardAligned, .guardRegion, .guardPage, .guardNonZero, .guardTableIndex, .guardBudget,
+        case .guardAligned, .guardRegion, .guardPage, .guardCachedPage, .guardNonZero, .guardTableIndex,
+            .guardBudget,
             .guardEntry, .abort,
             .callSub, .callHost:
             true

@@ -36,6 +36,7 @@ extension VInstruction: CustomStringConvertible {
         case .guardAligned: return "guard aligned to \(size) bytes"
         case .guardRegion: return "guard region \(target), \(size) bytes\(flag ? ", store" : "")"
         case .guardPage: return "guard page, \(size) bytes\(flag ? ", store" : "")"
+        case .guardCachedPage: return "guard page of cache \(cache), \(size) bytes\(flag ? ", store" : "")"
         case .load:
             let load = "\(dst.name) := load\(flag ? " signed" : "") [\(placeName)]:\(size * 8)"
             return isFolded ? "\(load), by what comes next" : load
@@ -71,6 +72,7 @@ extension VInstruction: CustomStringConvertible {
             switch place {
             case .address: "address"
             case .offset: "host of region \(target) + address"
+            case .cachedPage: "page of cache \(cache) + address"
             case .host: "host of region \(target)"
             case .hostIndexed: "host of region \(target) + \(index.name)\(scale == 0 ? "" : " << \(scale)")"
             case .anchored: "anchor \(anchor) + \(index.name)"

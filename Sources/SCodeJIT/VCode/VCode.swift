@@ -39,6 +39,9 @@ enum VOperation: UInt8, BitwiseCopyable {
     case guardRegion
     /// Guard: the page table lets the access be made; address := the host address.
     case guardPage
+    /// The same, which asks first whether it is the page of cache `cache`; address := the offset from where the page that
+    /// the cache has then lies.
+    case guardCachedPage
     /// dst := `size` bytes at the place, extended
     case load
     /// `size` bytes at the place := a
@@ -90,6 +93,8 @@ enum AccessPlace: UInt8, BitwiseCopyable {
     case address
     /// At the host address of region `target`, and the address from there: behind `guardRegion`.
     case offset
+    /// Where the page of cache `cache` lies, and the address from there: behind `guardCachedPage`.
+    case cachedPage
     // The verifier has proved that these lie in region `target`.
     /// At its host address.
     case host
@@ -199,6 +204,8 @@ struct VInstruction: BitwiseCopyable {
     var isFolded = false
     /// Which anchor: of `anchor`, and of an access at such a place.
     var anchor: UInt8 = 0
+    /// Which page cache: of `guardCachedPage`, and of an access at such a place.
+    var cache: UInt8 = 0
     var dst = Register(0)
     var a = Register(0)
     var b = Register(0)
@@ -224,6 +231,8 @@ struct VCode {
     var namesSums = false
     /// How many values are kept for a loop.
     var anchorCount = 0
+    /// Per page cache: whether it is for stores.
+    var pageCaches: [Bool] = []
     /// Labels 0 ..< fragment.code.labels.count are the fragment's; one for each procedure's entry follows; the
     /// rest lowering has made.
     var labelCount: Int
@@ -261,7 +270,8 @@ extension VOperation {
             .regionBase, .load, .fetchAdd, .fetchAnd, .fetchOr, .fetchXor, .exchange, .compareExchange,
             .callHost:
             true
-        case .address, .anchor, .guardAligned, .guardRegion, .guardPage, .store, .atomicAdd, .atomicAnd,
+        case .address, .anchor, .guardAligned, .guardRegion, .guardPage, .guardCachedPage, .store, .atomicAdd,
+            .atomicAnd,
             .atomicOr,
             .atomicXor, .guardNonZero, .guardTableIndex, .guardBudget, .guardEntry, .branch, .jump,
             .jumpTable, .call,
@@ -278,7 +288,7 @@ extension VInstruction {
         if operation == .anchor { return .delta(target) }
         guard operation.isAccess else { return nil }
         switch place {
-        case .address: return nil
+        case .address, .cachedPage: return nil
         case .offset, .host, .hostIndexed: return .host(target)
         // The anchor itself uses it, before the loop.
         case .anchored: return nil
