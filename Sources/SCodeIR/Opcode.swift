@@ -188,8 +188,10 @@ public struct Opcode: Hashable, Sendable, BitwiseCopyable {
     public var row: OpcodeRow { Opcode.table[Int(operation.rawValue)] }
     @inlinable public var shape: OperandShape { facts.shape }
     /// As the row says; arithmetic on floating-point numbers does not abort.
-    @inlinable public var effects: OpcodeEffects {
-        let facts = facts
+    @inlinable public var effects: OpcodeEffects { effects(Opcode.allFacts) }
+    /// The same, for those who have the table at hand.
+    @inlinable public func effects(_ table: FactTable) -> OpcodeEffects {
+        let facts = table[self]
         return type.isFloat && facts.shape == .binary ? facts.effects.subtracting(.canAbort) : facts.effects
     }
     public var operands: [OperandKind] { row.shape.operands(form) }

@@ -55,8 +55,10 @@ public final class NativeCode: Sendable {
         try check(vcode)
         if !processor.countsBits, vcode.countsBits { throw .unsupportedProcessor }
         let allocation = LinearScan.run(vcode, observing: observation)
+        CodeLayout(allocation).run(&vcode)
         return try Emitter(
-            vcode, allocation, observing: observation, notesForDebuggers: CodeObserver.areAttached
+            consume vcode, consume allocation, observing: observation,
+            notesForDebuggers: CodeObserver.areAttached
         ).run()
     }
 

@@ -6,9 +6,10 @@ public enum ALU: UInt8, CaseIterable, Sendable, BitwiseCopyable {
     case add, or, adc, sbb, and, sub, xor, cmp
 }
 
-/// One operand, in group F7. The raw value is the /digit. `div` and `idiv` work on rdx:rax.
+/// One operand, in group F7. The raw value is the /digit. `mul` and `imul` put the product with rax into rdx:rax; `div` and
+/// `idiv` divide that.
 public enum Unary: UInt8, CaseIterable, Sendable, BitwiseCopyable {
-    case not = 2, neg, div = 6, idiv
+    case not = 2, neg, mul, imul, div, idiv
 }
 
 /// Shifts. The raw value is the /digit.

@@ -3,29 +3,21 @@
 extension Assembler {
     // MARK: Jumps to labels
 
-    /// `jcc label`: 70+cc cb backward when it reaches, else 0F 80+cc cd
+    /// `jcc label`: 70+cc cb backward when it reaches, and when it `isNear`; else 0F 80+cc cd
+    /// - Parameter isNear: the label is known to come within 127 bytes; `finish` throws when it does not.
     @inlinable @inline(__always)
-    public mutating func jcc(_ condition: Condition, _ label: CodeLabel) {
+    public mutating func jcc(_ condition: Condition, _ label: CodeLabel, isNear: Bool = false) {
         guard reserve() else { return }
-        putJump(condition, to: label)
+        putJump(condition, to: label, isNear)
     }
 
-    /// `jmp label`: EB cb backward when it reaches, else E9 cd
+    /// `jmp label`: EB cb backward when it reaches, and when it `isNear`, as of `jcc`; else E9 cd
     @inlinable @inline(__always)
-    public mutating func jmp(_ label: CodeLabel) {
+    public mutating func jmp(_ label: CodeLabel, isNear: Bool = false) {
         guard reserve() else { return }
+        if isNear { return putShort(0xEB, label) }
         guard label.index < state.pointee.labels.count else { return Self.note(.foreignLabel(label), state) }
         putJump(short: 0xEB, long: 0xE9, longLength: 1, &state.pointee.labels.entries[Int(label.index)])
-    }
-
-    /// `jcc label`: 70+cc cb, whatever the direction; `finish` throws when it does not reach
-    public mutating func jccShort(_ condition: Condition, _ label: CodeLabel) {
-        putShort(0x70 | condition.code, label)
-    }
-
-    /// `jmp label`: EB cb, whatever the direction; `finish` throws when it does not reach
-    public mutating func jmpShort(_ label: CodeLabel) {
-        putShort(0xEB, label)
     }
 
     /// `call label`: E8 cd
@@ -35,8 +27,9 @@ extension Assembler {
         putDistance(to: label)
     }
 
-    private mutating func putShort(_ opcode: UInt8, _ label: CodeLabel) {
-        guard reserve() else { return }
+    /// *Requires* room.
+    @usableFromInline
+    mutating func putShort(_ opcode: UInt8, _ label: CodeLabel) {
         put(opcode)
         put(0 as UInt8)
         leaveToFinish(.rel8, label)
@@ -44,7 +37,8 @@ extension Assembler {
 
     /// *Requires* room.
     @inlinable @inline(__always)
-    mutating func putJump(_ condition: Condition, to label: CodeLabel) {
+    mutating func putJump(_ condition: Condition, to label: CodeLabel, _ isNear: Bool) {
+        if isNear { return putShort(0x70 | condition.code, label) }
         guard label.index < state.pointee.labels.count else { return Self.note(.foreignLabel(label), state) }
         putJump(condition, &state.pointee.labels.entries[Int(label.index)])
     }

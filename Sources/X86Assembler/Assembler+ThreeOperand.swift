@@ -146,13 +146,14 @@ extension Assembler {
         putJump(condition, &place)
     }
 
-    /// if a op b goto label
+    /// if a op b goto label; `isNear` as of `jcc`
     public mutating func branch(
-        _ condition: Condition, _ width: Width, _ left: GPR, _ right: GPR, _ label: CodeLabel
+        _ condition: Condition, _ width: Width, _ left: GPR, _ right: GPR, _ label: CodeLabel,
+        isNear: Bool = false
     ) {
         guard reserve() else { return }
         putALU(.cmp, width, left, right)
-        putJump(condition, to: label)
+        putJump(condition, to: label, isNear)
     }
 
     /// if a op immediate goto place
@@ -165,13 +166,14 @@ extension Assembler {
         putJump(condition, &place)
     }
 
-    /// if a op immediate goto label
+    /// if a op immediate goto label; `isNear` as of `jcc`
     public mutating func branch(
-        _ condition: Condition, _ width: Width, _ left: GPR, immediate: Int32, _ label: CodeLabel
+        _ condition: Condition, _ width: Width, _ left: GPR, immediate: Int32, _ label: CodeLabel,
+        isNear: Bool = false
     ) {
         guard reserve() else { return }
         putComparison(width, left, immediate)
-        putJump(condition, to: label)
+        putJump(condition, to: label, isNear)
     }
 
     // MARK: Parts. *Requires* room.

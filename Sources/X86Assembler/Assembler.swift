@@ -106,6 +106,9 @@
     @inlinable @inline(__always)
     public mutating func newLabel() -> CodeLabel { state.pointee.labels.add() }
 
+    /// Makes several at once.
+    public mutating func newLabels(_ count: Int) -> CodeLabels { state.pointee.labels.add(count) }
+
     /// Places the label before the next instruction.
     @inlinable @inline(__always)
     public mutating func bind(_ label: CodeLabel) {

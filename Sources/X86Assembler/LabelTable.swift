@@ -21,6 +21,13 @@
         return CodeLabel(index: count &- 1)
     }
 
+    /// Makes several, which follow each other.
+    mutating func add(_ number: Int) -> CodeLabels {
+        let first = count
+        for _ in 0..<number { _ = add() }
+        return CodeLabels(first: first, count: number)
+    }
+
     @usableFromInline @inline(never) mutating func grow() {
         let larger = UnsafeMutablePointer<CodePlace>.allocate(capacity: 2 * Int(capacity))
         larger.update(from: entries, count: Int(count))

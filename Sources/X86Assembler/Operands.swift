@@ -159,6 +159,22 @@ extension GPR: CustomStringConvertible {
     @inlinable init(index: UInt32) { self.index = index }
 }
 
+/// Labels that were made together.
+@frozen public struct CodeLabels: Sendable, BitwiseCopyable {
+    @usableFromInline let first: UInt32
+    public let count: Int
+
+    init(first: UInt32, count: Int) {
+        self.first = first
+        self.count = count
+    }
+
+    /// A label by its number, from 0. Beyond the last it is a label that the assembler does not know.
+    @inlinable @inline(__always) public subscript(number: Int) -> CodeLabel {
+        CodeLabel(index: number < count ? first &+ UInt32(truncatingIfNeeded: number) : .max)
+    }
+}
+
 /// Everything that can be wrong with assembled code. All of them are mistakes of the code generator, except
 /// `overflow`.
 public enum AssemblerError: Error, Equatable, Sendable {

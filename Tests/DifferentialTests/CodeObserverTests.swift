@@ -122,7 +122,7 @@ import Testing
         let stubs = try #require(symbols.first { $0.name == "lined.stubs" })
         let entry = try #require(symbols.first { $0.name == "lined.entry" })
         let coldLines = Set((cold..<Int(stubs.address - native.address)).compactMap(line))
-        #expect(coldLines == [3, 5, 12])
+        #expect(coldLines == [3, 5, 8, 12])
         let end = Int(entry.address - native.address)
         #expect((Int(stubs.address - native.address)..<end).allSatisfy { line($0) == nil })
         #expect(line(end) == 2)

@@ -242,7 +242,7 @@ struct DebuggerTests {
                 registers.insert(step.dropFirst(own.count).first?.registers ?? "")
             }
             #expect(registers.count == 1 && registers.first?.isEmpty == false, "\(registers)")
-            // What fills a page cache calls what takes the long way.
+            // What accesses of one kind share on the way to the runtime, or to fill a page cache, calls what all of them do.
             let expected: Set = [
                 "sum.entry", "sum < sum.entry", "sum.stubs < sum < sum.entry",
                 "sum.stubs < sum.stubs < sum < sum.entry",

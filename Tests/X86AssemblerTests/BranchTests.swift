@@ -53,8 +53,8 @@ import X86Assembler
         case .jmp: assembler.jmp(label)
         case .jcc: assembler.jcc(.le, label)
         case .call: assembler.call(label)
-        case .jmpShort: assembler.jmpShort(label)
-        case .jccShort: assembler.jccShort(.le, label)
+        case .jmpShort: assembler.jmp(label, isNear: true)
+        case .jccShort: assembler.jcc(.le, label, isNear: true)
         }
     }
 
@@ -127,7 +127,7 @@ import X86Assembler
         let ahead = listing.assembler.newLabel()
         listing.expect("j\(condition)", 0) { $0.jcc(condition, behind) }
         listing.expect("j\(condition)", 10) { $0.jcc(condition, ahead) }
-        listing.expect("j\(condition)", 10) { $0.jccShort(condition, ahead) }
+        listing.expect("j\(condition)", 10) { $0.jcc(condition, ahead, isNear: true) }
         listing.assembler.bind(ahead)
         listing.expect("ret") { $0.ret() }
         try listing.verify()

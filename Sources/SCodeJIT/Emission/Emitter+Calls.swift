@@ -93,7 +93,7 @@ extension Emitter {
     private mutating func emitHandUp() {
         let known = assembler.newLabel()
         assembler.alu(.cmp, .w64, contextField(SCODE_OFFSET_INSTANCE), immediate: 0)
-        assembler.jccShort(.ne, known)
+        assembler.jcc(.ne, known, isNear: true)
         assembler.store(.w64, contextField(SCODE_OFFSET_INSTANCE), Self.instance)
         assembler.bind(known)
         emitLeave()

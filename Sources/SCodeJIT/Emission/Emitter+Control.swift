@@ -69,13 +69,20 @@ extension Emitter {
 
     // MARK: Jumps
 
-    mutating func emitBranch(_ instruction: VInstruction) {
-        emitBranch(instruction, instruction.condition, labels[Int(instruction.target)])
+    /// - Parameter index: of the branch, or of the one that it was made of. The flags of what stands before it may be those
+    ///   that it needs.
+    mutating func emitBranch(_ instruction: VInstruction, after index: Int) {
+        if instruction.condition.isFloat { return emitFloatBranch(instruction) }
+        if index > 0, vcode.instructions[index - 1].setsFlags(of: instruction) {
+            return emitJump(instruction)
+        }
+        emitBranch(
+            instruction, instruction.condition, labels[Int(instruction.target)], isNear: instruction.isNear)
     }
 
     /// Compares what a branch compares, and goes to `target` if `condition` holds.
     private mutating func emitBranch(
-        _ instruction: VInstruction, _ condition: VCondition, _ target: CodeLabel
+        _ instruction: VInstruction, _ condition: VCondition, _ target: CodeLabel, isNear: Bool = false
     ) {
         guard let condition = Condition(condition) else { return }
         let width = instruction.width
@@ -83,20 +90,22 @@ extension Emitter {
             let left = fetch(instruction.a, .rax)
             if case .slot(let slot) = allocation.location(instruction.b) {
                 assembler.alu(.cmp, width, left, slotMemory(slot))
-                return assembler.jcc(condition, target)
+                return assembler.jcc(condition, target, isNear: isNear)
             }
-            return assembler.branch(condition, width, left, fetch(instruction.b, .rcx), target)
+            return assembler.branch(
+                condition, width, left, fetch(instruction.b, .rcx), target, isNear: isNear)
         }
         guard let constant = instruction.shortImmediate else {
             let left = fetch(instruction.a, .rax)
             assembler.mov(.rcx, immediate: UInt64(bitPattern: instruction.immediate))
-            return assembler.branch(condition, width, left, .rcx, target)
+            return assembler.branch(condition, width, left, .rcx, target, isNear: isNear)
         }
         if case .slot(let slot) = allocation.location(instruction.a) {
             assembler.alu(.cmp, width, slotMemory(slot), immediate: constant)
-            assembler.jcc(condition, target)
+            assembler.jcc(condition, target, isNear: isNear)
         } else {
-            assembler.branch(condition, width, fetch(instruction.a, .rax), immediate: constant, target)
+            let left = fetch(instruction.a, .rax)
+            assembler.branch(condition, width, left, immediate: constant, target, isNear: isNear)
         }
     }
 
@@ -130,14 +139,13 @@ extension Emitter {
     }
 
     /// Behind a comparison.
-    mutating func emitJump(_ condition: VCondition, _ target: UInt32) {
-        guard let condition = Condition(condition) else { return }
-        assembler.jcc(condition, labels[Int(target)])
+    mutating func emitJump(_ branch: VInstruction) {
+        guard let condition = Condition(branch.condition) else { return }
+        assembler.jcc(condition, labels[Int(branch.target)], isNear: branch.isNear)
     }
 
     mutating func emitJumpTable(_ instruction: VInstruction) {
-        let table = tables[instruction.target] ?? assembler.newLabel()
-        tables[instruction.target] = table
+        let table = label(ofTable: instruction.target)
         var index = fetch(instruction.a, .rcx)
         if masksSpeculation {
             let count = vcode.fragment.code.tables[Int(instruction.target)].labels.count
@@ -152,11 +160,20 @@ extension Emitter {
         assembler.jmp(.rax)
     }
 
+    private mutating func label(ofTable number: UInt32) -> CodeLabel {
+        if tables.isEmpty { tables = Array(repeating: nil, count: vcode.fragment.code.tables.count) }
+        if let label = tables[Int(number)] { return label }
+        let label = assembler.newLabel()
+        tables[Int(number)] = label
+        return label
+    }
+
     mutating func emitTables() {
-        for (table, label) in tables.sorted(by: { $0.key < $1.key }) {
+        for (number, label) in tables.enumerated() {
+            guard let label else { continue }
             assembler.align(to: 4)
             assembler.bind(label)
-            for target in vcode.fragment.code.tables[Int(table)].labels {
+            for target in vcode.fragment.code.tables[number].labels {
                 assembler.emitTableEntry(labels[Int(target)], relativeTo: label)
             }
         }
@@ -200,6 +217,7 @@ extension Emitter {
     /// outer entry, or has another prologue there.
     mutating func emitOuterEntry(_ inner: Int, _ entry: CodeLabel, _ body: CodeLabel) -> Int {
         var saved: [GPR] = []
+        saved.reserveCapacity(6)
         if makesCalls {
             saved = [.rbx, .rbp, .r12, .r13, .r14, .r15]
         } else {
@@ -317,7 +335,8 @@ extension Emitter {
         }
         notes?.helpersOffset = assembler.position
         emitRefills()
-        if let slowAccess { emitSlowAccessHelper(slowAccess) }
+        emitSlowAccesses()
+        if let resolve { emitResolve(resolve) }
     }
 
     /// Calls the stub; the return address names the place.
@@ -326,6 +345,11 @@ extension Emitter {
         if kind == .interrupt { _ = stub(.abort(.budgetExhausted)) }
         let stub = stub(kind)
         assembler.call(stub)
+        noteSite(source)
+    }
+
+    /// A return to here names this instruction.
+    mutating func noteSite(_ source: UInt32) {
         sites.append(ExitSite(returnOffset: UInt32(assembler.position), instruction: source))
     }
 
@@ -341,7 +365,8 @@ extension Emitter {
     mutating func emitStubs() {
         guard !stubs.isEmpty else { return }
         let tail = assembler.newLabel()
-        for (kind, label) in stubs {
+        for index in stubs.indices {
+            let (kind, label) = stubs[index]
             noteStack(0)
             assembler.bind(label)
             switch kind {
@@ -367,7 +392,7 @@ extension Emitter {
             if kind != .observedRefuse {
                 assembler.store(.w64, contextField(SCODE_OFFSET_INSTANCE), Self.instance)
             }
-            assembler.jmp(tail)
+            if index + 1 < stubs.count { assembler.jmp(tail) }
         }
         noteStack(0)
         notes?.abortOffset = assembler.position

@@ -41,9 +41,9 @@ extension Emitter {
         let done = assembler.newLabel()
         copy(instruction.a, to: .rax)
         assembler.test(.w64, .rax, .rax)
-        assembler.jccShort(.s, large)
+        assembler.jcc(.s, large, isNear: true)
         assembler.convert(.w64, .rax, to: instruction.precision, target)
-        assembler.jmpShort(done)
+        assembler.jmp(done, isNear: true)
         assembler.bind(large)
         assembler.mov(.w64, .rcx, .rax)
         assembler.shift(.shr, .w64, .rax, by: 1)
@@ -79,7 +79,7 @@ extension Emitter {
         assembler.convertTruncating(precision, source, to: width, .rax)
         // Only the most negative integer less one overflows.
         assembler.alu(.cmp, width, .rax, immediate: 1)
-        assembler.jccShort(.no, done)
+        assembler.jcc(.no, done, isNear: true)
         emitZeroIfUnordered(source, precision, done)
         // The largest, or one more, which wraps to the most negative.
         assembler.mov(.rax, immediate: width == .w32 ? 0x7fff_ffff : 0x7fff_ffff_ffff_ffff)
@@ -92,7 +92,7 @@ extension Emitter {
     private mutating func emitZeroIfUnordered(_ source: XMM, _ precision: Precision, _ done: CodeLabel) {
         assembler.zero(.rax)
         assembler.compare(precision, source, source)
-        assembler.jccShort(.p, done)
+        assembler.jcc(.p, done, isNear: true)
     }
 
     /// As 64 bits every number in range fits: it does when the upper half of the result is zero.
@@ -101,7 +101,7 @@ extension Emitter {
         assembler.convertTruncating(precision, source, to: .w64, .rax)
         assembler.mov(.w32, .rdx, .rax)
         assembler.alu(.cmp, .w64, .rdx, .rax)
-        assembler.jccShort(.e, done)
+        assembler.jcc(.e, done, isNear: true)
         emitZeroIfUnordered(source, precision, done)
         // All ones when positive, zero when negative.
         emitSign(.sar, source, precision, to: .rax)
@@ -115,11 +115,11 @@ extension Emitter {
         let fits = assembler.newLabel()
         assembler.convertTruncating(precision, source, to: .w64, .rax)
         assembler.test(.w64, .rax, .rax)
-        assembler.jccShort(.ns, done)
+        assembler.jcc(.ns, done, isNear: true)
         emitZeroIfUnordered(source, precision, done)
         emitSign(.shr, source, precision, to: .rdx)
         assembler.test(.w32, .rdx, .rdx)
-        assembler.jccShort(.ne, done)
+        assembler.jcc(.ne, done, isNear: true)
         let limit: UInt64 = precision == .single ? 0x5f00_0000 : 0x43e0_0000_0000_0000  // 2^63
         assembler.mov(.rcx, immediate: limit)
         assembler.mov(.w64, Self.vectorScratch2, .rcx)
@@ -127,9 +127,9 @@ extension Emitter {
         assembler.float(.sub, precision, Self.vectorScratch, Self.vectorScratch2)
         assembler.convertTruncating(precision, Self.vectorScratch, to: .w64, .rax)
         assembler.test(.w64, .rax, .rax)
-        assembler.jccShort(.ns, fits)
+        assembler.jcc(.ns, fits, isNear: true)
         assembler.mov(.rax, immediate: .max)
-        assembler.jmpShort(done)
+        assembler.jmp(done, isNear: true)
         assembler.bind(fits)
         assembler.mov(.rcx, immediate: 1 << 63)
         assembler.alu(.or, .w64, .rax, .rcx)

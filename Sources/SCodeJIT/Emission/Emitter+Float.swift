@@ -27,7 +27,7 @@ extension Emitter {
     }
 
     /// The register in which to compute a number: its own, or scratch when it lives in the frame.
-    func resultVector(_ register: Register) -> XMM {
+    @inline(__always) func resultVector(_ register: Register) -> XMM {
         if case .vector(let vector) = allocation.location(register) { return vector }
         return Self.vectorScratch
     }
@@ -41,7 +41,7 @@ extension Emitter {
         }
     }
 
-    func isInVector(_ register: Register, _ vector: XMM) -> Bool {
+    @inline(__always) func isInVector(_ register: Register, _ vector: XMM) -> Bool {
         allocation.location(register) == .vector(vector)
     }
 
@@ -127,13 +127,13 @@ extension Emitter {
         case .equalOrdered:
             let unordered = assembler.newLabel()
             compare(instruction.a, instruction.b, instruction)
-            assembler.jccShort(.p, unordered)
-            assembler.jcc(.e, target)
+            assembler.jcc(.p, unordered, isNear: true)
+            assembler.jcc(.e, target, isNear: instruction.isNear)
             assembler.bind(unordered)
         default:
             compare(instruction.a, instruction.b, instruction)
-            assembler.jcc(.p, target)
-            assembler.jcc(.ne, target)
+            assembler.jcc(.p, target, isNear: instruction.isNear)
+            assembler.jcc(.ne, target, isNear: instruction.isNear)
         }
     }
 
@@ -142,7 +142,7 @@ extension Emitter {
         _ target: CodeLabel
     ) {
         compare(left, right, instruction)
-        assembler.jcc(condition, target)
+        assembler.jcc(condition, target, isNear: instruction.isNear)
     }
 
     private mutating func compare(_ left: Register, _ right: Register, _ instruction: VInstruction) {

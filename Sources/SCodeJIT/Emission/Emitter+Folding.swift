@@ -29,6 +29,6 @@ extension Emitter {
             noteFault(of: load)
             assembler.alu(.cmp, branch.width, left, memory)
         }
-        emitJump(branch.condition, branch.target)
+        emitJump(branch)
     }
 }

@@ -76,17 +76,18 @@ extension Emitter {
         case .host: return Memory(constant(.host(instruction.target)) ?? .rax, displacement)
         case .hostIndexed:
             let scale = Scale(rawValue: instruction.scale) ?? .x1
-            let base = constant(.host(instruction.target)) ?? .rax
-            let index = fetch(instruction.index, base == .rax ? .rdx : .rax)
-            return Memory(base, index: index, scale, displacement)
-        case .offset, .simulatedAddress, .window: return addressPlace(instruction.constant, displacement)
+            return indexedPlace(.host(instruction.target), instruction.index, scale, displacement)
         case .simulated:
-            if case .machine(let delta) = allocation.location(.delta(instruction.target)) {
-                return Memory(delta, index: fetch(instruction.index, .rax), .x1, displacement)
-            }
-            copy(instruction.index, to: .rax)
-            return addressPlace(instruction.constant, displacement)
+            return indexedPlace(.delta(instruction.target), instruction.index, .x1, displacement)
+        case .offset, .simulatedAddress, .window: return addressPlace(instruction.constant, displacement)
         }
+    }
+
+    private mutating func indexedPlace(
+        _ constant: InstanceConstant, _ index: Register, _ scale: Scale, _ displacement: Int32
+    ) -> Memory {
+        let base = self.constant(constant) ?? .rax
+        return Memory(base, index: fetch(index, base == .rax ? .rdx : .rax), scale, displacement)
     }
 
     /// The machine register that a constant is kept in; if in none, rax is loaded with it, and nil returned.
@@ -234,44 +235,61 @@ extension Emitter {
     /// The cold half of a guard: asks the runtime, and goes back with a host address in rax or aborts.
     mutating func emitSlowAccess(_ instruction: VInstruction, _ entry: CodeLabel, _ back: CodeLabel) {
         assembler.bind(entry)
-        if instruction.operation == .guardRegion {
+        emitStoredValue(instruction)
+        let shared = slowAccess(SlowAccess(instruction))
+        assembler.call(shared)
+        // Where the stub of faults finds the place: it is as if the site had called it.
+        noteSite(instruction.source)
+        assembler.jmp(back)
+    }
+
+    /// The code that slow accesses of one kind share.
+    private mutating func slowAccess(_ kind: SlowAccess) -> CodeLabel {
+        if let known = slowAccesses.first(where: { $0.kind == kind }) { return known.label }
+        let label = assembler.newLabel()
+        slowAccesses.append((kind, label))
+        return label
+    }
+
+    /// rax: address, or offset from the base of the region; rdx: value. Called from the body; comes back with what the
+    /// guard makes of the address in rax, or goes on to the stub.
+    mutating func emitSlowAccesses() {
+        guard !slowAccesses.isEmpty else { return }
+        let resolve = resolveLabel()
+        let fault = stub(.memoryFault)
+        for (kind, label) in slowAccesses {
+            noteStack(0)
+            assembler.bind(label)
             // The hot path has already subtracted the base.
-            assembler.alu(.add, .w64, .rax, regionField(instruction.target, SCODE_OFFSET_REGION_BASE))
-        }
-        emitAccessArguments(instruction)
-        // The access may wait for somebody who changes page tables.
-        forgetPages()
-        assembler.call(slowAccessHelper())
-        if instruction.operation == .guardRegion {
-            // Wherever the bytes are: the access adds the region's host address.
-            let fault = assembler.newLabel()
-            assembler.jccShort(.e, fault)
-            emitSubtractHost(of: instruction.target)
-            assembler.jmp(back)
-            assembler.bind(fault)
-        } else {
-            assembler.jcc(.ne, back)
-        }
-        emitSiteCall(.memoryFault, instruction.source)
-    }
-
-    /// rcx: what the access does; rdx: what it stores.
-    mutating func emitAccessArguments(_ instruction: VInstruction) {
-        if instruction.flag {
-            if instruction.a.bank == .float {
-                copyBits(instruction.a, .double, to: .rdx)
-            } else {
-                copy(instruction.a, to: .rdx)
+            if let region = kind.region {
+                assembler.alu(.add, .w64, .rax, regionField(region, SCODE_OFFSET_REGION_BASE))
             }
+            // The access may wait for somebody who changes page tables.
+            forgetPages(below: 8)
+            assembler.mov(.rcx, immediate: kind.access)
+            assembler.call(resolve)
+            assembler.jcc(.e, fault)
+            // Wherever the bytes are: the access adds the region's host address.
+            if let region = kind.region { emitSubtractHost(of: region) }
+            assembler.ret()
         }
-        let access = UInt64(instruction.size) | (instruction.flag ? UInt64(SCODE_ACCESS_STORE) : 0)
-        assembler.mov(.rcx, immediate: access)
     }
 
-    mutating func slowAccessHelper() -> CodeLabel {
-        let helper = slowAccess ?? assembler.newLabel()
-        slowAccess = helper
-        return helper
+    /// rdx: what the access stores, if it does.
+    mutating func emitStoredValue(_ instruction: VInstruction) {
+        guard instruction.flag else { return }
+        if instruction.a.bank == .float {
+            copyBits(instruction.a, .double, to: .rdx)
+        } else {
+            copy(instruction.a, to: .rdx)
+        }
+    }
+
+    /// What asks the runtime.
+    mutating func resolveLabel() -> CodeLabel {
+        let label = resolve ?? assembler.newLabel()
+        resolve = label
+        return label
     }
 
     private mutating func emitSubtractHost(of region: UInt32) {
@@ -284,7 +302,7 @@ extension Emitter {
 
     /// Shared by all slow accesses: rax address, rcx access, rdx value -> rax host address, ZF set when there
     /// is none. Preserves every register that holds a value.
-    mutating func emitSlowAccessHelper(_ entry: CodeLabel) {
+    mutating func emitResolve(_ entry: CodeLabel) {
         let resolve:
             @convention(c) (
                 UnsafeMutablePointer<scode_context>?, UnsafeMutablePointer<scode_instance>?, UInt64, UInt32,
@@ -292,7 +310,7 @@ extension Emitter {
             ) -> UnsafeMutableRawPointer? = scode_resolve
         noteStack(0)
         assembler.bind(entry)
-        emitPreservingCall(of: unsafeBitCast(resolve, to: UnsafeRawPointer.self)) { assembler in
+        emitPreservingCall(of: unsafeBitCast(resolve, to: UnsafeRawPointer.self), depth: 2) { assembler in
             assembler.mov(.w64, .r8, .rdx)
             assembler.mov(.w64, .rdx, .rax)
             assembler.mov(.w64, .rsi, Self.instance)
@@ -304,14 +322,18 @@ extension Emitter {
     /// Calls a function of the runtime that takes the context, with every register that holds a value as it was
     /// afterwards; for code that was called from the body. The function may stop an interruptible fragment, and then
     /// leaves another budget.
-    /// - Parameter arguments: what comes behind the context.
-    mutating func emitPreservingCall(of function: UnsafeRawPointer, arguments: (inout Assembler) -> Void) {
+    /// - Parameters:
+    ///   - depth: how many return addresses lie above the frame: 1, or 2 when what the body called has called this.
+    ///   - arguments: what comes behind the context.
+    mutating func emitPreservingCall(
+        of function: UnsafeRawPointer, depth: Int32 = 1, arguments: (inout Assembler) -> Void
+    ) {
         let saved: [GPR] = [.rsi, .rdi, .r8, .r9, .r10, .r11]  // the allocatable ones that C may change
         let vectors = LinearScan.allocatableVectors.filter { allocation.uses($0) }
-        // The return address and six registers take 56 bytes; with 8 more rsp is aligned again.
-        let space = Int32((vectors.count * 8 + 15) / 16 * 16 + 8)
+        // Return addresses and registers, too, take a multiple of 16 bytes.
+        let space = (Int32(vectors.count) * 8 + 15) / 16 * 16 + (Int32(saved.count) + depth) % 2 * 8
         for register in saved { push(register) }
-        growStack(space)
+        if space != 0 { growStack(space) }
         for (index, vector) in vectors.enumerated() {
             assembler.store(.double, Memory(.rsp, Int32(index) * 8), vector)
         }
@@ -322,7 +344,7 @@ extension Emitter {
         for (index, vector) in vectors.enumerated() {
             assembler.load(.double, vector, Memory(.rsp, Int32(index) * 8))
         }
-        shrinkStack(space)
+        if space != 0 { shrinkStack(space) }
         for register in saved.reversed() { pop(register) }
     }
 

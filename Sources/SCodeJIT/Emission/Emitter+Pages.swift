@@ -4,11 +4,11 @@ import X86Assembler
 
 /// Page caches: the page of the access before, asked before the TLB.
 extension Emitter {
-    private func pageSlot(_ cache: Int, _ slot: Int, below depth: Int32 = 0) -> Memory {
+    @inline(__always) private func pageSlot(_ cache: Int, _ slot: Int, below depth: Int32 = 0) -> Memory {
         Memory(.rsp, depth + Int32(firstPageSlot + cache * PageCacheValue.slotsOfCache + slot) * 8)
     }
 
-    private func pageSlot(_ value: PageCacheValue, below depth: Int32 = 0) -> Memory {
+    @inline(__always) private func pageSlot(_ value: PageCacheValue, below depth: Int32 = 0) -> Memory {
         pageSlot(Int(value.index) / 2, Int(value.index) % 2, below: depth)
     }
 
@@ -63,7 +63,7 @@ extension Emitter {
         assembler.alu(.add, .w64, .rax, pageSlot(.host(cache)))
     }
 
-    func cachedPlace(of instruction: VInstruction) -> Memory {
+    mutating func cachedPlace(of instruction: VInstruction) -> Memory {
         if case .machine(let host) = allocation.location(PageCacheValue.host(Int(instruction.cache))) {
             return Memory(host, index: .rax)
         }
@@ -75,12 +75,13 @@ extension Emitter {
         let cache = Int(instruction.cache)
         assembler.bind(entry)
         apply(.sub, .minusPage(cache))
-        emitAccessArguments(instruction)
+        emitStoredValue(instruction)
+        assembler.mov(.rcx, immediate: SlowAccess(instruction).access)
         let refill = refills[cache] ?? assembler.newLabel()
         refills[cache] = refill
         assembler.call(refill)
-        assembler.jcc(.ne, back)
-        emitSiteCall(.memoryFault, instruction.source)
+        noteSite(instruction.source)  // as of other slow accesses
+        assembler.jmp(back)
     }
 
     mutating func emitRefills() {
@@ -92,9 +93,9 @@ extension Emitter {
         }
     }
 
-    /// Shared by all accesses of a cache: rax address, rcx access, rdx value -> rax offset from `host`, ZF set when the access
-    /// may not be made. What the TLB has goes to the cache; anything else, and what may straddle two pages, takes the long
-    /// way and leaves the cache empty.
+    /// Shared by all accesses of a cache: rax address, rcx access, rdx value -> rax offset from `host`; goes on to the stub
+    /// when the access may not be made. What the TLB has goes to the cache; anything else, and what may straddle two pages,
+    /// takes the long way and leaves the cache empty.
     private mutating func emitRefill(_ cache: Int) {
         let miss = assembler.newLabel()
         let saved: [GPR] = [.rcx, .rdx]
@@ -112,7 +113,7 @@ extension Emitter {
             assembler.mov(.w64, machine, .rdx)
         }
         assembler.alu(.add, .w64, .rax, .rcx)
-        shrinkStack(depth - 8)  // and clears ZF
+        shrinkStack(depth - 8)
         assembler.ret()
 
         noteStack(depth - 8)
@@ -145,19 +146,11 @@ extension Emitter {
     }
 
     private mutating func emitLongWay(_ cache: Int) {
-        let fault = assembler.newLabel()
+        let (resolve, fault) = (resolveLabel(), stub(.memoryFault))
         forgetPages(below: 8)
-        growStack(8)  // aligned as for a call from the body
-        assembler.call(slowAccessHelper())
+        assembler.call(resolve)
         assembler.jcc(.e, fault)
-        shrinkStack(8)
         apply(.sub, .host(cache), below: 8)
-        assembler.test(.w64, .rsp, .rsp)
-        assembler.ret()
-        noteStack(8)
-        assembler.bind(fault)
-        shrinkStack(8)
-        assembler.alu(.cmp, .w64, .rsp, .rsp)
         assembler.ret()
     }
 }

@@ -14,28 +14,32 @@ import X86Assembler
 /// left while a sub-fragment is called, then the return addresses of local procedures, one a level, then what page caches
 /// know. rsp does not move when procedures are called, so an exit from inside one is like any other.
 struct Emitter: ~Copyable {
-    var assembler = Assembler()
+    var assembler: Assembler
     let vcode: VCode
     let allocation: Allocation
     let observation: RegisterObservation
-    var labels: [CodeLabel] = []
+    let labels: CodeLabels
     /// Bytes that the frame takes; 0 when there is none.
     let frameSize: Int32
     var coldPaths: [ColdPath] = []
     var stubs: [(reason: StubKind, label: CodeLabel)] = []
-    var tables: [UInt32: CodeLabel] = [:]
-    var slowAccess: CodeLabel?
+    /// Per jump table that is used: its label.
+    var tables: [CodeLabel?] = []
+    var slowAccesses: [(kind: SlowAccess, label: CodeLabel)] = []
     /// Per page cache: what fills it, once something asks for that.
     var refills: [CodeLabel?]
+    /// What asks the runtime, once something does.
+    var resolve: CodeLabel?
     /// Where accesses that fault go on, if there are such.
     var faultStub: CodeLabel?
     var sites: [ExitSite] = []
     var ranges: [CodeRange] = []
+    /// The instruction of the last of them.
+    private var rangeSource = UInt32.max
     /// Pinned registers that the body uses.
     var usesContext = false
     var usesInstance = false
     var usesBudget = false
-    let loops: LoopAlignment
     let makesCalls: Bool
     let callsFragments: Bool
     /// Whether the prologue reads constants of the instance.
@@ -50,10 +54,10 @@ struct Emitter: ~Copyable {
     var stackDepth: Int32 = 0
 
     /// Whether the fragment stops when its budget is used up, and counts the budget of whoever resumes it.
-    var isInterruptible: Bool { vcode.fragment.acceptor.isInterruptible }
+    let isInterruptible: Bool
 
     /// Whether addresses and indices are kept inside without a branch, too.
-    var masksSpeculation: Bool { vcode.fragment.acceptor.guards.masksSpeculation }
+    let masksSpeculation: Bool
 
     static let context = GPR.r15
     static let budget = GPR.r14
@@ -70,6 +74,19 @@ struct Emitter: ~Copyable {
         case interrupt
     }
 
+    /// What the slow paths of accesses have in common.
+    struct SlowAccess: Equatable, BitwiseCopyable {
+        /// Of an access that was held against a region: which; nil: against a page.
+        let region: UInt32?
+        /// For `scode_resolve`.
+        let access: UInt64
+
+        init(_ guarding: VInstruction) {
+            region = guarding.operation == .guardRegion ? guarding.target : nil
+            access = UInt64(guarding.size) | (guarding.flag ? UInt64(SCODE_ACCESS_STORE) : 0)
+        }
+    }
+
     /// Code off the hot path, emitted after the body.
     enum ColdPath {
         case site(StubKind, entry: CodeLabel, source: UInt32)
@@ -83,42 +100,45 @@ struct Emitter: ~Copyable {
         _ vcode: VCode, _ allocation: Allocation, observing observation: RegisterObservation,
         notesForDebuggers: Bool = false
     ) {
-        self.vcode = vcode
-        notes = notesForDebuggers ? DebugNotes() : nil
-        self.allocation = allocation
-        self.observation = observation
-        var calls = false
-        var callsFragments = false
-        var callsHelper = false
+        let operations = vcode.operations
+        let isInterruptible = vcode.fragment.acceptor.isInterruptible
+        let callsFragments = operations.contains(.callSub)
+        let makesCalls = callsFragments || operations.contains(.callHost)
+        let callsHelper =
+            operations.contains(.guardPage) || operations.contains(.guardRegion)
+            || (isInterruptible && operations.contains(.guardBudget))
         var levels = 0
-        for instruction in vcode.instructions {
-            switch instruction.operation {
-            case .callSub:
-                calls = true
-                callsFragments = true
-            case .callHost: calls = true
-            case .guardPage, .guardCachedPage, .guardRegion: callsHelper = true
-            case .guardBudget where vcode.fragment.acceptor.isInterruptible: callsHelper = true
-            case .call: levels = max(levels, vcode.fragment.procedureLevels[Int(instruction.target)])
-            default: break
+        if operations.contains(.call) {
+            for instruction in vcode.instructions where instruction.operation == .call {
+                levels = max(levels, vcode.fragment.procedureLevels[Int(instruction.target)])
             }
         }
-        loops = LoopAlignment(vcode)
-        makesCalls = calls
-        readsConstants = InstanceConstant.all.contains { allocation.end($0) >= 0 }
-        self.callsFragments = callsFragments
-        firstReturnSlot = allocation.slotCount + (callsFragments ? 2 : 0)
-        firstPageSlot = firstReturnSlot + levels
-        refills = vcode.pageCaches.map { _ in nil }
+        let firstReturnSlot = allocation.slotCount + (callsFragments ? 2 : 0)
+        let firstPageSlot = firstReturnSlot + levels
         let slots = firstPageSlot + vcode.pageCaches.count * PageCacheValue.slotsOfCache
+        // About what comes of it; more is a matter of copying. Not stored at once: optimised, Swift 6.3 gives back what is
+        // not there yet when an initialiser uses what it has stored.
+        var assembler = Assembler(initialCapacity: 1024 + 8 * vcode.instructions.count)
+        labels = assembler.newLabels(vcode.labelCount)
+        self.assembler = assembler
+        self.vcode = vcode
+        self.allocation = allocation
+        self.observation = observation
+        self.isInterruptible = isInterruptible
+        masksSpeculation = vcode.fragment.acceptor.guards.masksSpeculation
+        self.callsFragments = callsFragments
+        self.makesCalls = makesCalls
+        readsConstants = allocation.keepsConstants
+        self.firstReturnSlot = firstReturnSlot
+        self.firstPageSlot = firstPageSlot
+        refills = vcode.pageCaches.map { _ in nil }
         // With the return address of the fragment itself, the frame is a multiple of 16 bytes.
-        frameSize = slots > 0 || callsHelper || calls ? Int32((slots * 8 + 8 + 15) / 16 * 16 - 8) : 0
+        frameSize = slots > 0 || callsHelper || makesCalls ? Int32((slots * 8 + 8 + 15) / 16 * 16 - 8) : 0
+        notes = notesForDebuggers ? DebugNotes() : nil
     }
 
     /// *Requires* VCode and an allocation of the same fragment. *Produces* machine code.
     consuming func run() throws(CompileFailure) -> MachineCode {
-        labels.reserveCapacity(vcode.labelCount)
-        for _ in 0..<vcode.labelCount { labels.append(assembler.newLabel()) }
         let inner = assembler.position
         let entry = assembler.boundLabel()
         emitPrologue(instance: Self.instance)
@@ -129,7 +149,11 @@ struct Emitter: ~Copyable {
         ranges.reserveCapacity(vcode.instructions.count)
         var index = 0
         while index < vcode.instructions.count {
-            index += emitOne(at: index)
+            let start = assembler.position
+            let count = emitOne(at: index)
+            assert(
+                assembler.position - start <= mostBytes(index..<index + count), "a short jump may not reach")
+            index += count
         }
         let cold = assembler.position
         emitColdPaths()
@@ -146,6 +170,12 @@ struct Emitter: ~Copyable {
             notes: notes)
     }
 
+    /// What `CodeLayout` has promised of some instructions.
+    private func mostBytes(_ range: Range<Int>) -> Int {
+        let layout = CodeLayout(allocation)
+        return vcode.instructions[range].reduce(0) { $0 + layout.mostBytes(of: $1) }
+    }
+
     /// Emits one VCode instruction, or two that go together. Returns how many.
     private mutating func emitOne(at index: Int) -> Int {
         let instruction = vcode.instructions[index]
@@ -153,9 +183,16 @@ struct Emitter: ~Copyable {
         switch instruction.operation {
         case .add, .sub, .mul, .and, .or, .xor: emitBinary(instruction)
         case .shiftLeft, .shiftRight, .shiftRightArithmetic: emitShift(instruction)
-        case .divideSigned, .divideUnsigned, .moduloSigned, .moduloUnsigned: emitDivision(instruction)
+        case .divideSigned, .divideUnsigned, .moduloSigned, .moduloUnsigned:
+            if instruction.flag { emitDivisionByConstant(instruction) } else { emitDivision(instruction) }
         case .move where instruction.dst.bank == .float: emitFloatMove(instruction)
-        case .not, .negate, .isZero, .move, .signExtend, .zeroExtend: emitUnary(instruction)
+        case .move:
+            if let operation = operationOnCopy(at: index) {
+                emitBinary(operation)
+                return 2
+            }
+            emitUnary(instruction)
+        case .not, .negate, .isZero, .signExtend, .zeroExtend: emitUnary(instruction)
         case .byteSwap: emitByteSwap(instruction)
         case .countLeadingZeros, .countTrailingZeros, .populationCount: emitBitCount(instruction)
         case .floatAdd, .floatSub, .floatMul, .floatDiv: emitFloatBinary(instruction)
@@ -190,21 +227,23 @@ struct Emitter: ~Copyable {
                 return 2
             }
             emitBudgetGuard(instruction)
-        case .branch where instruction.condition.isFloat: emitFloatBranch(instruction)
-        case .branch where isAroundCountedJump(index):
+        case .branch where !instruction.condition.isFloat && isAroundCountedJump(index):
             emitCountedBranch(instruction, to: vcode.instructions[index + 2].target)
             return 4
-        case .branch where index > 0 && vcode.instructions[index - 1].setsFlags(of: instruction):
-            emitJump(instruction.condition, instruction.target)
-        case .branch: emitBranch(instruction)
-        case .jump: assembler.jmp(labels[Int(instruction.target)])
+        case .branch:
+            if let branch = branchOverJump(at: index) {
+                emitBranch(branch, after: index)
+                return 2
+            }
+            emitBranch(instruction, after: index)
+        case .jump: assembler.jmp(labels[Int(instruction.target)], isNear: instruction.isNear)
         case .jumpTable: emitJumpTable(instruction)
         case .call: emitCall(instruction)
         case .return: assembler.jmp(returnSlot(ofProcedure: instruction.target))
         case .trap: assembler.ud2()
         case .label:
-            if loops.isSplit(instruction.target, at: assembler.position) {
-                assembler.align(to: LoopAlignment.line)
+            if CodeLayout.isSplit(instruction, at: assembler.position) {
+                assembler.align(to: CodeLayout.line)
             }
             assembler.bind(labels[Int(instruction.target)])
         case .accept: emitAccept(instruction)
@@ -219,9 +258,57 @@ struct Emitter: ~Copyable {
         return 1
     }
 
-    /// Whether a branch leads behind a guarded jump, which is how lowering writes a branch that costs budget.
-    private func isAroundCountedJump(_ index: Int) -> Bool {
-        guard index + 3 < vcode.instructions.count,
+    /// From here on the code serves this SCODE instruction.
+    @inline(__always) mutating func beginRange(_ source: UInt32) {
+        guard rangeSource != source else { return }
+        rangeSource = source
+        ranges.append(CodeRange(offset: UInt32(assembler.position), instruction: source))
+    }
+
+    // Functions that look and change nothing are inlined, or mutating: a call that borrows copies the whole emitter.
+
+    // MARK: Two that go together
+
+    /// `if a op b goto L1; goto L2; L1:` as one branch to L2.
+    private mutating func branchOverJump(at index: Int) -> VInstruction? {
+        let instructions = vcode.instructions
+        guard index + 2 < instructions.count, instructions[index + 1].operation == .jump else { return nil }
+        var branch = instructions[index]
+        var next = index + 2
+        while next < instructions.count, instructions[next].operation == .label,
+            instructions[next].target != branch.target
+        {
+            next += 1
+        }
+        guard next < instructions.count, instructions[next].operation == .label else { return nil }
+        branch.condition = branch.condition.inverted
+        branch.target = instructions[index + 1].target
+        branch.isNear = instructions[index + 1].isNear
+        return branch
+    }
+
+    /// `d := a; d := d op b` as `d := a op b`, where that is one machine instruction.
+    private mutating func operationOnCopy(at index: Int) -> VInstruction? {
+        let copy = vcode.instructions[index]
+        guard copy.isWide, index + 1 < vcode.instructions.count else { return nil }
+        var operation = vcode.instructions[index + 1]
+        switch operation.operation {
+        case .add: break
+        case .sub, .mul: guard operation.hasImmediate else { return nil }
+        default: return nil
+        }
+        guard operation.dst == copy.dst, operation.a == copy.dst, case .machine = allocation.location(copy.a),
+            case .machine = allocation.location(copy.dst)
+        else { return nil }
+        operation.a = copy.a
+        if !operation.hasImmediate, operation.b == copy.dst { operation.b = copy.a }
+        return operation
+    }
+
+    /// Whether a branch leads behind a guarded jump, which is how lowering writes a branch that costs budget; and is worth
+    /// the room of a second comparison, which it is not where there are very many.
+    private mutating func isAroundCountedJump(_ index: Int) -> Bool {
+        guard index + 3 < vcode.instructions.count, !vcode.isLong,
             vcode.instructions[index + 1].source == vcode.instructions[index].source
         else { return false }
         return vcode.instructions[index + 1].operation == .guardBudget
@@ -230,18 +317,12 @@ struct Emitter: ~Copyable {
             && vcode.instructions[index + 3].target == vcode.instructions[index].target
     }
 
-    /// From here on the code serves this SCODE instruction.
-    mutating func beginRange(_ source: UInt32) {
-        guard ranges.last?.instruction != source else { return }
-        ranges.append(CodeRange(offset: UInt32(assembler.position), instruction: source))
-    }
-
     // MARK: Operands
 
-    func slotMemory(_ slot: UInt8) -> Memory { Memory(.rsp, Int32(slot) * 8) }
+    @inline(__always) func slotMemory(_ slot: UInt8) -> Memory { Memory(.rsp, Int32(slot) * 8) }
 
     /// Where the return address of a local procedure is kept: no two procedures of a level are active at once.
-    func returnSlot(ofProcedure procedure: UInt32) -> Memory {
+    mutating func returnSlot(ofProcedure procedure: UInt32) -> Memory {
         let level = vcode.fragment.procedureLevels[Int(procedure)]
         return Memory(.rsp, Int32(firstReturnSlot + level - 1) * 8)
     }
@@ -267,7 +348,7 @@ struct Emitter: ~Copyable {
     }
 
     /// The machine register in which to compute a result: its own, or rax when it lives in the frame.
-    func resultRegister(_ register: Register) -> GPR {
+    @inline(__always) func resultRegister(_ register: Register) -> GPR {
         if case .machine(let machine) = allocation.location(register) { return machine }
         return .rax
     }
@@ -281,7 +362,7 @@ struct Emitter: ~Copyable {
         }
     }
 
-    func isInMachine(_ register: Register, _ machine: GPR) -> Bool {
+    @inline(__always) func isInMachine(_ register: Register, _ machine: GPR) -> Bool {
         allocation.location(register) == .machine(machine)
     }
 

@@ -22,7 +22,7 @@ struct AddressForm: BitwiseCopyable {
 
 /// What registers are known to be sums of, from the last place on to which control comes from elsewhere: so that an
 /// access can name what an address was computed from, and the processor adds it up.
-struct AddressForms {
+struct AddressForms: ~Copyable {
     private struct Known: BitwiseCopyable {
         var register = Register(0)
         var form = AddressForm()
@@ -31,22 +31,36 @@ struct AddressForms {
     /// The latest few; there are seldom more, and looking through them must stay cheap.
     private var known = InlineArray<8, Known>(repeating: Known())
     private var count = 0
+    /// The registers of which something is known, and those that it is known in terms of.
+    private var involved: RegisterSet = []
 
-    var isEmpty: Bool { count == 0 }
-
-    mutating func forget() { count = 0 }
+    mutating func forget() {
+        count = 0
+        involved = []
+    }
 
     /// To be told of every register that is written, before `define`.
-    mutating func invalidate(_ registers: RegisterSet) {
+    mutating func invalidate(_ register: Register) {
+        if involved.contains(register) { remove(register) }
+    }
+
+    private mutating func remove(_ register: Register) {
         var kept = 0
+        involved = []
         for index in 0..<count {
             let form = known[index].form
-            if registers.contains(known[index].register) { continue }
-            if form.hasIndex, registers.contains(form.index) { continue }
+            if known[index].register == register { continue }
+            if form.hasIndex, form.index == register { continue }
             known[kept] = known[index]
+            note(known[kept])
             kept += 1
         }
         count = kept
+    }
+
+    private mutating func note(_ one: Known) {
+        involved.insert(one.register)
+        if one.form.hasIndex { involved.insert(one.form.index) }
     }
 
     mutating func define(_ register: Register, _ form: AddressForm) {
@@ -57,10 +71,12 @@ struct AddressForms {
             count -= 1
         }
         known[count] = Known(register: register, form: form)
+        note(known[count])
         count += 1
     }
 
     subscript(register: Register) -> AddressForm? {
+        guard involved.contains(register) else { return nil }
         for index in 0..<count where known[index].register == register { return known[index].form }
         return nil
     }
@@ -68,7 +84,7 @@ struct AddressForms {
 
 extension Lowering {
     /// What a register is the sum of; itself if nothing else is known.
-    private func form(_ register: Register) -> AddressForm {
+    private mutating func form(_ register: Register) -> AddressForm {
         if let known = forms[register] { return known }
         if let (region, offset) = onlyBase(register) {
             return AddressForm(region: Int32(region), offset: offset)
@@ -78,17 +94,21 @@ extension Lowering {
 
     /// Follows an instruction that has been lowered.
     mutating func follow(_ instruction: Instruction) {
+        // Without a base there is no sum that an access could name.
+        guard bases.areSet else { return }
         // Who calls keeps what the verifier says is live, not what accesses name.
-        if instruction.opcode.operation == .call || instruction.opcode.shape.isExpanded {
-            return forms.forget()
+        switch instruction.opcode.operation {
+        case .call, .macro, .hostCall: return forms.forget()
+        default: break
         }
+        guard !facts[instruction.opcode].fields.isDisjoint(with: .writesRd) else { return }
         let form = result(instruction)
-        if !forms.isEmpty { forms.invalidate(instruction.writes(code, fragment.macros)) }
+        forms.invalidate(instruction.rd)
         if let form { forms.define(instruction.rd, form) }
     }
 
     /// What an instruction writes, if it is a sum that an access could name.
-    private func result(_ instruction: Instruction) -> AddressForm? {
+    private mutating func result(_ instruction: Instruction) -> AddressForm? {
         let opcode = instruction.opcode
         guard opcode.type.size == 8, !opcode.type.isFloat else { return nil }
         switch opcode.operation {
@@ -109,7 +129,8 @@ extension Lowering {
     }
 
     /// The address of an access as a sum with the base of its region.
-    func address(of instruction: Instruction, in region: UInt32) -> AddressForm? {
+    mutating func address(of instruction: Instruction, in region: UInt32) -> AddressForm? {
+        guard bases.areSet else { return nil }
         let address = form(instruction.rs1)
         let sum =
             instruction.opcode.form == .immediate

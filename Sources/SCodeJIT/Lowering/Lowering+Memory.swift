@@ -78,15 +78,14 @@ extension Lowering {
         } else {
             if !hasAddress { address(instruction, index) }
             access.place = .simulatedAddress
+            noteComputedAddress()
         }
     }
 
     /// The region and offset that a register holds, when it holds nothing else all through the fragment.
-    func onlyBase(_ register: Register) -> (region: UInt32, offset: Int64)? {
-        guard let writer = writers.only(of: register) else { return nil }
-        let instruction = code.instructions[writer]
-        guard instruction.opcode.operation == .set, instruction.opcode.form == .symbol else { return nil }
-        return (instruction.index, instruction.immediate)
+    mutating func onlyBase(_ register: Register) -> (region: UInt32, offset: Int64)? {
+        guard let writer = bases.writer(of: register) else { return nil }
+        return (code.instructions[writer].index, code.instructions[writer].immediate)
     }
 
     private mutating func guardRegion(
@@ -100,12 +99,12 @@ extension Lowering {
     }
 
     /// Whether the region is host memory that may be accessed so: what is proved to lie inside needs no guard.
-    private func isMapped(_ region: UInt8, _ isStore: Bool) -> Bool {
+    private mutating func isMapped(_ region: UInt8, _ isStore: Bool) -> Bool {
         let region = fragment.regions[Int(region)]
         return region.policy != .virtual && (region.isWritable || !isStore)
     }
 
-    private func isCheckedInline(_ region: UInt8, _ isStore: Bool) -> Bool {
+    private mutating func isCheckedInline(_ region: UInt8, _ isStore: Bool) -> Bool {
         let region = fragment.regions[Int(region)]
         return region.policy == .physical && (region.isWritable || !isStore)
     }

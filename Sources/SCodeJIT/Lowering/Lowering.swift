@@ -5,7 +5,7 @@ import SCodeVerifier
 /// has not made superfluous is written out.
 ///
 /// *Requires* a verified fragment. *Produces* VCode for its reachable blocks, in source order.
-struct Lowering {
+struct Lowering: ~Copyable {
     let fragment: VerifiedFragment
     let code: FragmentCode
     private let observation: RegisterObservation
@@ -15,10 +15,11 @@ struct Lowering {
     let masksSpeculation: Bool
     /// The first region of the host policy: what its addresses are offsets in, those of unknown origin are, too.
     let windowRegion: UInt32?
-    let writers: Writers
+    let bases: FixedBases
+    let facts = Opcode.allFacts
     var forms = AddressForms()
     private var output: VCode
-    private let labelsAt: LabelsByPlace
+    private var labels: LabelsByPlace
 
     static func lower(_ fragment: VerifiedFragment, observing observation: RegisterObservation) -> VCode {
         var lowering = Lowering(fragment, observation)
@@ -33,10 +34,10 @@ struct Lowering {
         onlyPhysicalRegion = Self.onlyPhysicalRegion(fragment.regions)
         masksSpeculation = fragment.acceptor.guards.masksSpeculation
         windowRegion = fragment.regions.firstIndex { $0.policy == .host }.map { UInt32($0) }
-        writers = Writers(fragment)
+        bases = FixedBases(fragment)
         output = VCode(fragment)
         output.instructions.reserveCapacity(code.instructions.count * 2)
-        labelsAt = LabelsByPlace(code)
+        labels = LabelsByPlace(code)
     }
 
     private static func onlyPhysicalRegion(_ regions: [Region]) -> UInt8? {
@@ -59,7 +60,7 @@ struct Lowering {
             let isEntry = procedure < code.procedures.count && Int(code.procedures[procedure].start) == start
             if isEntry { procedure += 1 }
             guard block.isReachable else { continue }
-            if isEntry || labelsAt.first(start) != nil { forms.forget() }
+            if isEntry || labels.isPlaced(start) { forms.forget() }
             if isEntry {
                 let label = output.label(ofProcedure: UInt32(procedure - 1))
                 emit(.label, start) { $0.target = UInt32(label) }
@@ -73,38 +74,46 @@ struct Lowering {
     }
 
     private mutating func placeLabels(_ place: Int) {
-        var label = labelsAt.first(place)
-        while let current = label {
-            emit(.label, place) { $0.target = UInt32(current) }
-            label = labelsAt.next(current)
+        while let label = labels.next(at: place) {
+            emit(.label, place) { $0.target = label }
         }
     }
 
     /// Whether the instruction has an effect or a result that somebody can see.
-    private func isNeeded(_ index: Int) -> Bool {
+    private mutating func isNeeded(_ index: Int) -> Bool {
+        guard observation == .live, index + 1 < code.instructions.count else { return true }
         let instruction = code.instructions[index]
-        guard observation == .live, instruction.opcode.effects.isEmpty,
-            index + 1 < code.instructions.count
-        else { return true }
-        return fragment.liveBefore[index + 1].contains(instruction.rd)
+        return !instruction.opcode.effects(facts).isEmpty
+            || fragment.liveBefore[index + 1].contains(instruction.rd)
     }
+
+    // What only looks is mutating too: a call that borrows copies the whole of this.
 
     mutating func emit(
         _ operation: VOperation, _ source: Int, _ fill: (inout VInstruction) -> Void = { _ in }
     ) {
         var instruction = VInstruction(operation, source: source)
         fill(&instruction)
-        output.instructions.append(instruction)
+        append(instruction)
     }
 
     /// To be told where jumps and branches lead.
     mutating func noteTarget(_ instruction: Instruction, _ index: Int) {
-        if Int(code.labels[Int(instruction.index)].position) <= index { output.hasLoops = true }
+        let target = code.labels[Int(instruction.index)].position
+        if target <= index {
+            output.backwardJumps.append(
+                VCode.BackwardJump(from: UInt32(truncatingIfNeeded: index), to: target))
+        }
     }
 
     mutating func noteSum() { output.namesSums = true }
 
-    mutating func append(_ instruction: VInstruction) { output.instructions.append(instruction) }
+    mutating func noteComputedAddress() { output.computesAddresses = true }
+
+    @inline(__always) mutating func append(_ instruction: VInstruction) {
+        output.operations.insert(instruction.operation)
+        output.instructions.append(instruction)
+    }
 
     mutating func newLabel() -> UInt32 {
         output.labelCount += 1
@@ -268,23 +277,57 @@ struct Lowering {
     }
 }
 
-/// The labels that stand before each instruction, in one table: per label the next one of the same place, then per place
-/// the first one there; -1 where there is none. Empty when there are no labels.
+/// The labels in the order of their places, which are asked for in that order.
 private struct LabelsByPlace {
-    private var links: [Int32] = []
-    private let count: Int
+    private let labels: [Label]
+    /// Where they are not in order as they stand: their indices in order.
+    private var order: [UInt32] = []
+    /// How many have been passed by; the label behind them, and its place.
+    private var next = 0
+    private var current: UInt32 = 0
+    private var position = -1
 
     init(_ code: FragmentCode) {
-        count = code.labels.count
-        guard count > 0 else { return }
-        links = Array(repeating: -1, count: count + code.instructions.count + 1)
-        for (label, place) in code.labels.enumerated() {
-            links[label] = links[count + Int(place.position)]
-            links[count + Int(place.position)] = Int32(truncatingIfNeeded: label)
+        labels = code.labels
+        var last: UInt32 = 0
+        for label in labels {
+            if label.position < last {
+                sort()
+                break
+            }
+            last = label.position
         }
     }
 
-    func first(_ place: Int) -> Int? { count == 0 ? nil : link(count + place) }
-    func next(_ label: Int) -> Int? { link(label) }
-    private func link(_ index: Int) -> Int? { links[index] < 0 ? nil : Int(links[index]) }
+    private mutating func sort() {
+        order = (0..<UInt32(labels.count)).sorted {
+            (labels[Int($0)].position, $0) < (labels[Int($1)].position, $1)
+        }
+    }
+
+    /// Moves on to the first label that stands here or later.
+    private mutating func advance(to place: Int) {
+        while next < labels.count {
+            current = order.isEmpty ? UInt32(truncatingIfNeeded: next) : order[next]
+            position = Int(labels[Int(current)].position)
+            if position >= place { return }
+            next += 1
+        }
+        position = .max
+    }
+
+    /// Whether a label stands here.
+    mutating func isPlaced(_ place: Int) -> Bool {
+        if position < place { advance(to: place) }
+        return position == place
+    }
+
+    /// The next one that stands here.
+    mutating func next(at place: Int) -> UInt32? {
+        guard isPlaced(place) else { return nil }
+        let label = current
+        next += 1
+        advance(to: place)
+        return label
+    }
 }

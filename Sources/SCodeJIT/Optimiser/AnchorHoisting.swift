@@ -9,10 +9,7 @@ enum AnchorHoisting {
     private static let limit = 4
 
     static func run(_ code: inout VCode) {
-        guard code.instructions.contains(where: { $0.place == .simulatedAddress && $0.operation.isAccess })
-        else {
-            return
-        }
+        guard code.computesAddresses else { return }
         var output: [VInstruction] = []
         output.reserveCapacity(code.instructions.count + limit)
         var done = 0

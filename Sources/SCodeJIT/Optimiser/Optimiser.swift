@@ -14,8 +14,10 @@ public struct Optimisations: OptionSet, Sendable, Hashable {
     public static let operandFolding = Optimisations(rawValue: 8)
     /// The page of the access before is asked first, before the TLB.
     public static let pageCaching = Optimisations(rawValue: 16)
+    /// Division by a constant is multiplication.
+    public static let divisionByConstants = Optimisations(rawValue: 32)
     public static let all: Optimisations = [
-        .strengthReduction, .anchorHoisting, .deadCode, .operandFolding, .pageCaching,
+        .strengthReduction, .anchorHoisting, .deadCode, .operandFolding, .pageCaching, .divisionByConstants,
     ]
 }
 
@@ -27,6 +29,7 @@ enum Optimiser {
         _ code: inout VCode, _ optimisations: Optimisations, observing observation: RegisterObservation
     ) {
         if optimisations.contains(.strengthReduction) { StrengthReduction.run(&code) }
+        if optimisations.contains(.divisionByConstants) { DivisionByConstants.run(&code) }
         if optimisations.contains(.anchorHoisting) { AnchorHoisting.run(&code) }
         if optimisations.contains(.pageCaching) { PageCaching.run(&code) }
         guard observation == .live else { return }

@@ -22,7 +22,7 @@ enum PageCaching {
     }
 
     static func run(_ code: inout VCode) {
-        guard code.instructions.contains(where: { $0.operation == .guardPage }) else { return }
+        guard code.operations.contains(.guardPage) else { return }
         var candidates = weighed(code)
         for index in candidates.indices where candidates[index].weight >= leastWeight {
             candidates[index].cache = code.pageCaches.count

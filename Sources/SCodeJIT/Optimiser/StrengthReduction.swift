@@ -2,7 +2,10 @@
 ///
 /// *Requires* VCode from lowering. *Produces* VCode of the same meaning.
 enum StrengthReduction {
+    private static let operations: [VOperation] = [.mul, .divideUnsigned, .moduloUnsigned]
+
     static func run(_ code: inout VCode) {
+        guard operations.contains(where: code.operations.contains) else { return }
         for index in code.instructions.indices where code.instructions[index].hasImmediate {
             reduce(&code.instructions[index])
         }

@@ -29,7 +29,7 @@ private struct PackedLocation: BitwiseCopyable {
         }
     }
 
-    var location: Location {
+    @inline(__always) var location: Location {
         switch kind {
         case .nowhere: .nowhere
         case .machine: .machine(GPR(number: number))
@@ -51,6 +51,8 @@ struct Allocation {
     private var homes = InlineArray<64, UInt8>(repeating: noSlot)
     /// Slots that hold SCODE registers; one has a location or a home there, not both.
     private(set) var slotCount = 0
+    /// Those that live there.
+    private(set) var spilled: RegisterSet = []
     /// Per constant: twice the index of the last instruction that may use it, and one; -1: it is not kept.
     private var constantEnds = InlineArray<17, Int32>(repeating: -1)
     private var usedMachine: UInt16 = 0
@@ -59,22 +61,32 @@ struct Allocation {
 
     init(_ liveness: ValueLiveness) { self.liveness = liveness }
 
-    func location(_ register: Register) -> Location { registers[Int(register.number)].location }
+    @inline(__always) func location(_ register: Register) -> Location {
+        registers[Int(register.number)].location
+    }
     /// In a machine register, or nowhere.
-    func location(_ constant: InstanceConstant) -> Location { constants[Int(constant.index)].location }
+    @inline(__always) func location(_ constant: InstanceConstant) -> Location {
+        constants[Int(constant.index)].location
+    }
     /// In a machine register, beside its slot, or nowhere else.
-    func location(_ value: PageCacheValue) -> Location { pages[Int(value.index)].location }
-    func location(anchor: UInt8) -> Location { anchors[Int(anchor)].location }
+    @inline(__always) func location(_ value: PageCacheValue) -> Location { pages[Int(value.index)].location }
+    @inline(__always) func location(anchor: UInt8) -> Location { anchors[Int(anchor)].location }
     /// Of a register that is kept in a machine register across a call: the slot it is saved in meanwhile.
-    func home(_ register: Register) -> UInt8? {
+    @inline(__always) func home(_ register: Register) -> UInt8? {
         let home = homes[Int(register.number)]
         return home == Self.noSlot ? nil : home
     }
     /// Up to where a constant is kept: twice the index of an instruction, and one; -1: it is not kept.
-    func end(_ constant: InstanceConstant) -> Int { Int(constantEnds[Int(constant.index)]) }
+    @inline(__always) func end(_ constant: InstanceConstant) -> Int { Int(constantEnds[Int(constant.index)]) }
 
-    func uses(_ register: GPR) -> Bool { usedMachine >> UInt16(register.rawValue) & 1 != 0 }
-    func uses(_ register: XMM) -> Bool { usedVectors >> UInt16(register.rawValue) & 1 != 0 }
+    /// Whether any constant is kept.
+    var keepsConstants: Bool {
+        for index in constantEnds.indices where constantEnds[index] >= 0 { return true }
+        return false
+    }
+
+    @inline(__always) func uses(_ register: GPR) -> Bool { usedMachine >> UInt16(register.rawValue) & 1 != 0 }
+    @inline(__always) func uses(_ register: XMM) -> Bool { usedVectors >> UInt16(register.rawValue) & 1 != 0 }
 
     mutating func locate(_ register: Register, _ location: Location) {
         registers[Int(register.number)] = PackedLocation(location)
@@ -99,6 +111,7 @@ struct Allocation {
 
     mutating func spill(_ register: Register) {
         registers[Int(register.number)] = PackedLocation(.slot(UInt8(slotCount)))
+        spilled.insert(register)
         slotCount += 1
     }
 

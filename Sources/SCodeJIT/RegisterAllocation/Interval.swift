@@ -9,13 +9,10 @@ struct Interval: BitwiseCopyable {
         case page(PageCacheValue)
     }
 
-    static let limit =
-        Register.count + InstanceConstant.limit + Allocation.anchorLimit + PageCacheValue.limit
-
     var value: Value
     /// Twice the index of the first and last instruction; odd where the instruction writes it.
-    var start: Int
-    var end: Int
+    var start: Int32
+    var end: Int32
     var weight: Float
 
     /// Whether it is used so often that a machine register is worth saving for it.
@@ -46,32 +43,63 @@ struct IntervalList: ~Copyable {
 }
 
 /// Per SCODE register: where it is live first and last, and how often it is used.
-struct RegisterUse {
-    private(set) var first = InlineArray<64, Int32>(repeating: .max)
-    private(set) var last = InlineArray<64, Int32>(repeating: -1)
-    private(set) var weight = InlineArray<64, Float>(repeating: 0)
+struct RegisterUse: ~Copyable {
+    struct Use: BitwiseCopyable {
+        /// Positions: twice the index of an instruction; odd where the instruction writes it.
+        var first = Int32.max
+        var last: Int32 = -1
+        var weight: Float = 0
+    }
+
+    private var uses = InlineArray<64, Use>(repeating: Use())
     private(set) var live = RegisterSet()
+    /// What the last instruction left to the next one.
+    private var folded = RegisterSet()
     /// Those that VCode uses, or somebody sees.
     var needed = RegisterSet()
 
-    mutating func extend(_ set: RegisterSet, _ index: Int) {
-        let position = Int32(truncatingIfNeeded: index)
+    /// Mutating, since a read that borrows copies the table.
+    subscript(number: Int) -> Use { mutating get { uses[number] } }
+
+    mutating func extend(_ set: RegisterSet, _ position: Int32) {
         live.formUnion(set)
         var members = set.rawValue
         while members != 0 {
             let number = members.trailingZeroBitCount
-            first[number] = min(first[number], position)
-            last[number] = max(last[number], position)
-            members &= members - 1
+            var use = uses[number]
+            use.first = min(use.first, position)
+            use.last = max(use.last, position)
+            uses[number] = use
+            members &= members &- 1
         }
     }
 
-    mutating func weigh(_ set: RegisterSet, _ amount: Float) {
-        needed.formUnion(set)
-        var members = set.rawValue
+    /// To be told of every VCode instruction, which runs `weight` times.
+    mutating func add(_ instruction: VInstruction, _ weight: Float) {
+        if instruction.operation.use.isSubset(of: .isObserved) { return }
+        var registers = instruction.registers
+        // What a folded load fetches no register gets.
+        registers.read.subtract(folded)
+        folded = instruction.isFolded ? registers.written : []
+        registers.written.subtract(folded)
+        let written = registers.written
+        let counted = registers.read.union(written)
+        // Accesses name registers that are dead by the verifier's liveness.
+        let read = registers.read.union(registers.readCold)
+        let all = read.union(written)
+        live.formUnion(all)
+        needed.formUnion(all)
+        let position = 2 &* Int32(truncatingIfNeeded: instruction.source)
+        var members = all.rawValue
         while members != 0 {
-            weight[members.trailingZeroBitCount] += amount
-            members &= members - 1
+            let number = members.trailingZeroBitCount
+            let bit = members & (0 &- members)
+            var use = uses[number]
+            use.first = min(use.first, read.rawValue & bit != 0 ? position : position &+ 1)
+            use.last = max(use.last, written.rawValue & bit != 0 ? position &+ 1 : position)
+            use.weight += counted.rawValue & bit != 0 ? weight : 0
+            uses[number] = use
+            members ^= bit
         }
     }
 }

@@ -7,7 +7,7 @@ import X86Assembler
 /// *Requires* VCode of a verified fragment; liveness is that of the fragment. *Produces* a location for every register
 /// that is ever live, and one for constants of the instance that are used often. When there are too few machine
 /// registers, the value that is used least, loops counted, goes to the frame; a constant is read where it is used.
-struct LinearScan {
+struct LinearScan: ~Copyable {
     /// The machine registers that hold integers. rax, rcx and rdx are scratch; r13 to r15 are pinned. Registers
     /// that need no saving come first.
     static let allocatable: [GPR] = [.rsi, .rdi, .r8, .r9, .r10, .r11, .rbx, .rbp, .r12]
@@ -18,7 +18,7 @@ struct LinearScan {
         .xmm0, .xmm1, .xmm2, .xmm3, .xmm4, .xmm5, .xmm6, .xmm7, .xmm8, .xmm9, .xmm10, .xmm11, .xmm12, .xmm13,
     ]
 
-    private let fragment: VerifiedFragment
+    private let flow: ControlFlow
     private let observation: RegisterObservation
     private let frequency: Frequency
     private var allocation: Allocation
@@ -26,46 +26,45 @@ struct LinearScan {
 
     static func run(_ code: VCode, observing observation: RegisterObservation) -> Allocation {
         var scan = LinearScan(code, observation)
-        scan.collectUse(code)
-        scan.collectLiveness()
-        withUnsafeTemporaryAllocation(of: Interval.self, capacity: Interval.limit) {
-            var intervals = IntervalList($0)
-            scan.addRegisters(.integers, &intervals)
-            scan.addConstants(code, &intervals)
-            scan.addAnchors(code, &intervals)
-            scan.addPages(code, &intervals)
-            scan.assign(intervals, count: allocatable.count) { .machine(allocatable[$0]) }
-            intervals.clear()
-            scan.addRegisters(.floats, &intervals)
-            scan.assign(intervals, count: allocatableVectors.count) { .vector(allocatableVectors[$0]) }
-        }
-        scan.assignHomes(code)
+        scan.run(code)
         return scan.allocation
     }
 
+    private mutating func run(_ code: VCode) {
+        collectUse(code)
+        collectLiveness()
+        let capacity =
+            use.needed.rawValue.nonzeroBitCount + InstanceConstant.limit + code.anchorCount
+            + 2 * code.pageCaches.count
+        withUnsafeTemporaryAllocation(of: Interval.self, capacity: capacity) {
+            var intervals = IntervalList($0)
+            addRegisters(.integers, &intervals)
+            addConstants(code, &intervals)
+            addAnchors(code, &intervals)
+            addPages(code, &intervals)
+            assign(intervals, .integer)
+            if use.needed.isDisjoint(with: .floats) { return }
+            intervals.clear()
+            addRegisters(.floats, &intervals)
+            assign(intervals, .float)
+        }
+        assignHomes(code)
+    }
+
     private init(_ code: VCode, _ observation: RegisterObservation) {
-        fragment = code.fragment
+        flow = code.fragment.flow
         self.observation = observation
         frequency = Frequency(code)
-        allocation = Allocation(ValueLiveness(fragment, observing: observation))
+        allocation = Allocation(ValueLiveness(code.fragment, observing: observation))
     }
 
     // MARK: Intervals
 
     /// What VCode does with registers: how often, and where it writes them.
     private mutating func collectUse(_ code: VCode) {
-        var folded = RegisterSet()
         for instruction in code.instructions {
             let index = Int(instruction.source)
-            let read = instruction.reads.subtracting(folded)
-            var written = instruction.writes
-            folded = instruction.isFolded ? written : []
-            if instruction.isFolded { written = [] }
-            use.weigh(read.union(written), frequency[index])
-            use.extend(written, 2 * index + 1)
-            // Accesses name registers that are dead by the verifier's liveness.
-            use.extend(read.union(instruction.coldReads), 2 * index)
-            use.needed.formUnion(instruction.coldReads)
+            use.add(instruction, frequency[index])
             if instruction.isObserved || observation == .all {
                 use.needed.formUnion(allocation.liveness.before(index))
             }
@@ -75,39 +74,42 @@ struct LinearScan {
     /// Where registers are live, as far as they were not the instruction before.
     private mutating func collectLiveness() {
         let liveness = allocation.liveness
-        for block in fragment.flow.blocks where block.isReachable {
+        for block in flow.blocks where block.isReachable {
             var live = RegisterSet()
             for index in Int(block.start)..<Int(block.end) {
                 let now = liveness.before(index)
-                use.extend(now.subtracting(live), 2 * index)
-                use.extend(live.subtracting(now), 2 * index - 2)
+                if now == live { continue }
+                let position = 2 * Int32(truncatingIfNeeded: index)
+                use.extend(now.subtracting(live), position)
+                use.extend(live.subtracting(now), position - 2)
                 live = now
             }
-            use.extend(live, 2 * Int(block.end) - 2)
+            use.extend(live, 2 * Int32(bitPattern: block.end) - 2)
         }
         // What callers keep is live all through a procedure.
         for (procedure, kept) in liveness.acrossProcedure.enumerated() {
             let range = liveness.range(of: procedure)
-            use.extend(kept, 2 * range.lowerBound)
-            use.extend(kept, 2 * range.upperBound - 1)
+            use.extend(kept, 2 * Int32(truncatingIfNeeded: range.lowerBound))
+            use.extend(kept, 2 * Int32(truncatingIfNeeded: range.upperBound) - 1)
         }
     }
 
-    private func addRegisters(_ bank: RegisterSet, _ intervals: inout IntervalList) {
+    // What only looks is mutating too: a call that borrows copies the whole of this.
+
+    private mutating func addRegisters(_ bank: RegisterSet, _ intervals: inout IntervalList) {
         var members = use.needed.intersection(use.live).intersection(bank).rawValue
         while members != 0 {
             let number = members.trailingZeroBitCount
             members &= members - 1
             intervals.insert(
                 Interval(
-                    value: .register(Register(number)), start: Int(use.first[number]),
-                    end: Int(use.last[number]),
-                    weight: use.weight[number]))
+                    value: .register(Register(number)), start: use[number].first, end: use[number].last,
+                    weight: use[number].weight))
         }
     }
 
     /// Constants that are used three times or more, or in a loop. They are read at the entry, and again after each call.
-    private func addConstants(_ code: VCode, _ intervals: inout IntervalList) {
+    private mutating func addConstants(_ code: VCode, _ intervals: inout IntervalList) {
         var last = InlineArray<17, Int>(repeating: -1)
         var weight = InlineArray<17, Float>(repeating: 0)
         var calls: Float = 2
@@ -124,13 +126,13 @@ struct LinearScan {
             let end = 2 * frequency.endOfLoops(around: last[Int(constant.index)]) + 1
             intervals.insert(
                 Interval(
-                    value: .constant(constant), start: -1, end: end,
+                    value: .constant(constant), start: -1, end: Int32(truncatingIfNeeded: end),
                     weight: weight[Int(constant.index)] - calls))
         }
     }
 
     /// Anchors live from before their loop to its end.
-    private func addAnchors(_ code: VCode, _ intervals: inout IntervalList) {
+    private mutating func addAnchors(_ code: VCode, _ intervals: inout IntervalList) {
         guard code.anchorCount > 0 else { return }
         var weight = InlineArray<16, Float>(repeating: 0)
         for instruction in code.instructions
@@ -140,13 +142,14 @@ struct LinearScan {
         for instruction in code.instructions where instruction.operation == .anchor {
             intervals.insert(
                 Interval(
-                    value: .anchor(instruction.anchor), start: 2 * Int(instruction.source),
-                    end: 2 * Int(instruction.immediate) + 1, weight: weight[Int(instruction.anchor)]))
+                    value: .anchor(instruction.anchor), start: 2 * Int32(bitPattern: instruction.source),
+                    end: 2 * Int32(truncatingIfNeeded: instruction.immediate) + 1,
+                    weight: weight[Int(instruction.anchor)]))
         }
     }
 
     /// What page caches know holds from a first access to the next, whatever lies between.
-    private func addPages(_ code: VCode, _ intervals: inout IntervalList) {
+    private mutating func addPages(_ code: VCode, _ intervals: inout IntervalList) {
         for cache in code.pageCaches.indices {
             var last = 0
             var weight: Float = 0
@@ -155,7 +158,7 @@ struct LinearScan {
                 last = max(last, Int(instruction.source))
                 weight += frequency[Int(instruction.source)]
             }
-            let end = 2 * frequency.endOfLoops(around: last) + 1
+            let end = 2 * Int32(truncatingIfNeeded: frequency.endOfLoops(around: last)) + 1
             for value in [PageCacheValue.minusPage(cache), .host(cache)] {
                 intervals.insert(Interval(value: .page(value), start: -1, end: end, weight: weight))
             }
@@ -164,11 +167,9 @@ struct LinearScan {
 
     // MARK: Assignment
 
-    /// Gives each interval one of `count` places, the first ones by preference, or none.
-    private mutating func assign(
-        _ intervals: borrowing IntervalList, count: Int, _ location: (Int) -> Location
-    ) {
-        guard intervals.count > 0 else { return }
+    /// Gives each interval one of the bank's machine registers, the first ones by preference, or none.
+    private mutating func assign(_ intervals: borrowing IntervalList, _ bank: RegisterBank) {
+        let count = bank == .integer ? Self.allocatable.count : Self.allocatableVectors.count
         var active = InlineArray<16, Int>(repeating: -1)  // per place: the interval that has it
         for index in 0..<intervals.count {
             let interval = intervals[index]
@@ -186,22 +187,26 @@ struct LinearScan {
             }
             if free >= 0 {
                 active[free] = index
-                locate(interval, location(free))
+                locate(interval, location(free, bank))
             } else if victim >= 0, interval.isWorthSaving, intervals[active[victim]].weight < interval.weight
             {
                 spill(intervals[active[victim]])
                 active[victim] = index
-                locate(interval, location(victim))
+                locate(interval, location(victim, bank))
             } else {
                 spill(interval)
             }
         }
     }
 
+    private mutating func location(_ place: Int, _ bank: RegisterBank) -> Location {
+        bank == .integer ? .machine(Self.allocatable[place]) : .vector(Self.allocatableVectors[place])
+    }
+
     private mutating func locate(_ interval: Interval, _ location: Location) {
         switch interval.value {
         case .register(let register): allocation.locate(register, location)
-        case .constant(let constant): allocation.locate(constant, location, end: interval.end)
+        case .constant(let constant): allocation.locate(constant, location, end: Int(interval.end))
         case .anchor(let anchor): allocation.locate(anchor: anchor, location)
         case .page(let value): allocation.locate(value, location)
         }
@@ -217,6 +222,7 @@ struct LinearScan {
 
     /// Across calls of sub-fragments and of the host no machine register keeps its value.
     private mutating func assignHomes(_ code: VCode) {
+        guard code.operations.contains(.callSub) || code.operations.contains(.callHost) else { return }
         var crossing: RegisterSet = []
         for instruction in code.instructions
         where instruction.operation == .callSub || instruction.operation == .callHost {

@@ -57,7 +57,7 @@ struct ValueLiveness {
     }
 
     /// What the instruction and what stands behind it can read, or an exit there shows.
-    func before(_ index: Int) -> RegisterSet {
+    @inline(__always) func before(_ index: Int) -> RegisterSet {
         observation == .all ? initialised[index] : live[index].intersection(initialised[index])
     }
 

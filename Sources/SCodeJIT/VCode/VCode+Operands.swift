@@ -1,69 +1,106 @@
 import SCodeIR
 
-extension VInstruction {
-    /// Registers whose values it needs on its hot path.
-    var reads: RegisterSet {
-        var registers = RegisterSet()
-        switch operation {
+/// What an operation does with its operands.
+struct OperandUse: OptionSet, BitwiseCopyable {
+    let rawValue: UInt8
+
+    static let readsA = OperandUse(rawValue: 1)
+    static let readsB = OperandUse(rawValue: 2)
+    /// The immediate, when there is one, takes the place of `a`, or of `b`.
+    static let mayReplaceA = OperandUse(rawValue: 4)
+    static let mayReplaceB = OperandUse(rawValue: 8)
+    /// It may write `dst`.
+    static let writes = OperandUse(rawValue: 16)
+    /// It touches memory of the fragment, at `place`.
+    static let accesses = OperandUse(rawValue: 32)
+    /// Off the hot path it reads `a`, if the access that it guards is a store.
+    static let guardsStore = OperandUse(rawValue: 64)
+    /// It may abort, or stop: somebody may see registers other than those that it reads.
+    static let isObserved = OperandUse(rawValue: 128)
+}
+
+extension VOperation {
+    /// One row for each way to use operands.
+    var use: OperandUse {
+        switch self {
         case .add, .sub, .mul, .and, .or, .xor, .shiftLeft, .shiftRight, .shiftRightArithmetic, .divideSigned,
-            .divideUnsigned, .moduloSigned, .moduloUnsigned, .address, .branch:
-            registers.insert(a)
-            if !hasImmediate { registers.insert(b) }
-        case .floatAdd, .floatSub, .floatMul, .floatDiv, .compareExchange:
-            registers.insert(a)
-            registers.insert(b)
+            .divideUnsigned, .moduloSigned, .moduloUnsigned:
+            [.readsA, .readsB, .mayReplaceB, .writes]
+        case .floatAdd, .floatSub, .floatMul, .floatDiv: [.readsA, .readsB, .writes]
         case .not, .negate, .isZero, .move, .byteSwap, .countLeadingZeros, .countTrailingZeros,
-            .populationCount,
-            .floatNegate, .floatToFloat, .integerToFloat, .floatToInteger, .signExtend, .zeroExtend, .anchor,
-            .store,
-            .atomicAdd, .atomicAnd, .atomicOr, .atomicXor, .fetchAdd, .fetchAnd, .fetchOr, .fetchXor,
-            .exchange,
-            .guardTableIndex, .jumpTable:
-            registers.insert(a)
-        case .guardNonZero, .accept, .callSub, .hostArgument: if !hasImmediate { registers.insert(a) }
-        case .constant, .regionBase, .guardAligned, .guardRegion, .guardPage, .guardCachedPage, .load,
-            .guardBudget,
-            .guardEntry, .jump,
-            .call, .return, .trap, .label, .refuse, .abort, .callHost:
-            break
+            .populationCount, .floatNegate, .floatToFloat, .integerToFloat, .floatToInteger, .signExtend,
+            .zeroExtend:
+            [.readsA, .writes]
+        case .constant, .regionBase: .writes
+        case .address, .branch: [.readsA, .readsB, .mayReplaceB]
+        case .anchor, .jumpTable: .readsA
+        case .guardAligned, .guardBudget, .guardEntry, .abort: .isObserved
+        case .guardRegion, .guardPage, .guardCachedPage: [.guardsStore, .isObserved]
+        case .guardNonZero, .callSub: [.readsA, .mayReplaceA, .isObserved]
+        case .guardTableIndex: [.readsA, .isObserved]
+        case .load: [.writes, .accesses]
+        case .store, .atomicAdd, .atomicAnd, .atomicOr, .atomicXor: [.readsA, .accesses]
+        case .fetchAdd, .fetchAnd, .fetchOr, .fetchXor, .exchange: [.readsA, .writes, .accesses]
+        case .compareExchange: [.readsA, .readsB, .writes, .accesses]
+        case .accept, .hostArgument: [.readsA, .mayReplaceA]
+        case .callHost: [.writes, .isObserved]
+        case .jump, .call, .return, .trap, .label, .refuse: []
         }
-        if operation.isAccess, place.hasIndex { registers.insert(index) }
-        return registers
     }
 
-    /// Registers whose values it needs off the hot path only.
-    var coldReads: RegisterSet {
-        var registers = RegisterSet()
-        switch operation {
-        case .guardRegion, .guardPage, .guardCachedPage: if flag { registers.insert(a) }
+    /// Whether it touches memory of the fragment.
+    var isAccess: Bool { use.contains(.accesses) }
+
+    /// Whether it may write `dst`.
+    var hasResult: Bool { use.contains(.writes) }
+}
+
+extension VInstruction {
+    /// The registers of an instruction by what it does with them.
+    struct Registers: BitwiseCopyable {
+        /// Those whose values it needs on its hot path; off it only; and those that it writes.
+        var read: RegisterSet
+        var readCold: RegisterSet
+        var written: RegisterSet
+    }
+
+    @inline(__always) var registers: Registers {
+        let use = operation.use
+        let hasImmediate = hasImmediate
+        let isAccess = use.contains(.accesses)
+        let isA = use.contains(.readsA) && !(use.contains(.mayReplaceA) && hasImmediate)
+        let isB = use.contains(.readsB) && !(use.contains(.mayReplaceB) && hasImmediate)
         // When there is no register for the anchor.
-        case _ where operation.isAccess && place == .anchored: registers.insert(b)
-        default: break
-        }
-        return registers
+        let isColdB = isAccess && place == .anchored
+        return Registers(
+            read: a.set(if: isA).union(b.set(if: isB)).union(index.set(if: isAccess && place.hasIndex)),
+            readCold: a.set(if: use.contains(.guardsStore) && flag).union(b.set(if: isColdB)),
+            written: dst.set(if: use.contains(.writes) && (operation != .callHost || flag)))
     }
 
-    var writes: RegisterSet {
-        var registers = RegisterSet()
-        if operation.hasResult, operation != .callHost || flag { registers.insert(dst) }
-        return registers
-    }
+    /// Registers whose values it needs on its hot path.
+    var reads: RegisterSet { registers.read }
+    /// Registers whose values it needs off the hot path only.
+    var coldReads: RegisterSet { registers.readCold }
+    var writes: RegisterSet { registers.written }
 
     /// Whether somebody may see registers here other than those that it reads: where it can abort, or stop.
     var isObserved: Bool {
-        switch operation {
-        case .guardAligned, .guardRegion, .guardPage, .guardCachedPage, .guardNonZero, .guardTableIndex,
-            .guardBudget,
-            .guardEntry, .abort,
-            .callSub, .callHost:
-            true
-        default: operation.isAccess && place == .window
-        }
+        let use = operation.use
+        return use.contains(.isObserved) || (use.contains(.accesses) && place == .window)
     }
 
     /// Whether all that it does is write `dst`.
     var isPure: Bool {
-        guard operation.hasResult else { return false }
-        return !operation.isAccess && operation != .callHost
+        let use = operation.use
+        return use.contains(.writes) && !use.contains(.accesses) && operation != .callHost
+    }
+}
+
+extension Register {
+    /// The set of this one, or of none.
+    @inline(__always)
+    fileprivate func set(if condition: Bool) -> RegisterSet {
+        RegisterSet(rawValue: (condition ? 1 : 0) << UInt64(number & 63))
     }
 }

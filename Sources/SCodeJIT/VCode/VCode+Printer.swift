@@ -18,7 +18,8 @@ extension VInstruction: CustomStringConvertible {
         switch operation {
         case .add, .sub, .mul, .and, .or, .xor, .shiftLeft, .shiftRight, .shiftRightArithmetic, .divideSigned,
             .divideUnsigned, .moduloSigned, .moduloUnsigned:
-            return "\(dst.name) := \(operation)\(width) \(a.name), \(last)"
+            return
+                "\(dst.name) := \(operation)\(width) \(a.name), \(last)\(flag ? ", by multiplication" : "")"
         case .floatAdd, .floatSub, .floatMul, .floatDiv:
             return "\(dst.name) := \(operation)\(width) \(a.name), \(b.name)"
         case .not, .negate, .isZero, .move, .countLeadingZeros, .countTrailingZeros, .populationCount,

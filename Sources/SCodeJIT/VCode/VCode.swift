@@ -180,44 +180,20 @@ enum VCondition: UInt8, BitwiseCopyable {
     }
 }
 
-/// One instruction of the intermediate representation. Its registers are those of SCODE: the allocator maps
-/// each to a machine register or a spill slot. One more value, `address`, is implicit: it connects a guard
-/// with the access that follows it, and never outlives it.
-struct VInstruction: BitwiseCopyable {
-    var operation: VOperation
-    /// Whether the operation works on 64 bits; on 32 otherwise, with a zero-extended result.
-    var isWide = true
-    /// Whether the last source is `immediate` rather than `b` (of accept, callSub, hostArgument: `a`).
-    var hasImmediate = false
-    /// Of `load` and of conversions to and from integers: signed. Of a guard: the access is a store. Of
-    /// `callHost`: there is a result.
-    var flag = false
-    /// Bytes, of extensions, memory operations and integers that are converted.
-    var size: UInt8 = 8
-    var condition: VCondition = .equal
-    /// Of a load, store or atomic operation.
-    var place: AccessPlace = .address
-    /// The address register of such an operation, if its place has one, and how far it is shifted: 0 to 3.
-    var index = Register(0)
-    var scale: UInt8 = 0
-    /// Of a load: the next instruction takes the value from memory, and no register gets it.
-    var isFolded = false
-    /// Which anchor: of `anchor`, and of an access at such a place.
-    var anchor: UInt8 = 0
-    /// Which page cache: of `guardCachedPage`, and of an access at such a place.
-    var cache: UInt8 = 0
-    var dst = Register(0)
-    var a = Register(0)
-    var b = Register(0)
-    /// Label, table, region, procedure, host function or argument number.
-    var target: UInt32 = 0
-    /// The SCODE instruction that this one serves: what an abort reports.
-    var source: UInt32
-    var immediate: Int64 = 0
+/// So that a pass need not look at all instructions to see that there is nothing for it.
+struct OperationSet: BitwiseCopyable {
+    private var low: UInt64 = 0
+    private var high: UInt64 = 0
 
-    init(_ operation: VOperation, source: Int) {
-        self.operation = operation
-        self.source = UInt32(truncatingIfNeeded: source)
+    @inline(__always) mutating func insert(_ operation: VOperation) {
+        let number = unsafeBitCast(operation, to: UInt8.self)
+        let bit: UInt64 = 1 << UInt64(number & 63)
+        if number < 64 { low |= bit } else { high |= bit }
+    }
+
+    @inline(__always) func contains(_ operation: VOperation) -> Bool {
+        let number = unsafeBitCast(operation, to: UInt8.self)
+        return (number < 64 ? low : high) >> UInt64(number & 63) & 1 != 0
     }
 }
 
@@ -225,8 +201,16 @@ struct VInstruction: BitwiseCopyable {
 struct VCode {
     let fragment: VerifiedFragment
     var instructions: [VInstruction] = []
-    /// Whether some jump or branch leads back.
-    var hasLoops = false
+    /// Jumps and branches that lead back, or to themselves: instructions of the fragment.
+    struct BackwardJump: BitwiseCopyable {
+        var from: UInt32
+        var to: UInt32
+    }
+    var backwardJumps: [BackwardJump] = []
+    /// What lowering has made.
+    var operations = OperationSet()
+    /// Whether some access has an address that is computed before it, and proved.
+    var computesAddresses = false
     /// Whether some access names what its address was computed from, which nothing else may need.
     var namesSums = false
     /// How many values are kept for a loop.
@@ -242,43 +226,13 @@ struct VCode {
         labelCount = fragment.code.labels.count + fragment.code.procedures.count
     }
 
+    /// Whether it is so much code that what takes less room is better than what is faster in a small loop.
+    var isLong: Bool { instructions.count > 1000 }
+
+    var hasLoops: Bool { !backwardJumps.isEmpty }
+
     /// The label at a procedure's entry.
     func label(ofProcedure procedure: UInt32) -> Int { fragment.code.labels.count + Int(procedure) }
-}
-
-extension VOperation {
-    /// Whether it touches memory of the fragment.
-    var isAccess: Bool {
-        switch self {
-        case .load, .store, .atomicAdd, .atomicAnd, .atomicOr, .atomicXor, .fetchAdd, .fetchAnd, .fetchOr,
-            .fetchXor,
-            .exchange, .compareExchange:
-            true
-        default: false
-        }
-    }
-
-    /// Whether it may write `dst`.
-    var hasResult: Bool {
-        switch self {
-        case .add, .sub, .mul, .and, .or, .xor, .shiftLeft, .shiftRight, .shiftRightArithmetic, .divideSigned,
-            .divideUnsigned, .moduloSigned, .moduloUnsigned, .not, .negate, .isZero, .move, .byteSwap,
-            .countLeadingZeros, .countTrailingZeros, .populationCount, .floatAdd, .floatSub, .floatMul,
-            .floatDiv,
-            .floatNegate, .floatToFloat, .integerToFloat, .floatToInteger, .signExtend, .zeroExtend,
-            .constant,
-            .regionBase, .load, .fetchAdd, .fetchAnd, .fetchOr, .fetchXor, .exchange, .compareExchange,
-            .callHost:
-            true
-        case .address, .anchor, .guardAligned, .guardRegion, .guardPage, .guardCachedPage, .store, .atomicAdd,
-            .atomicAnd,
-            .atomicOr,
-            .atomicXor, .guardNonZero, .guardTableIndex, .guardBudget, .guardEntry, .branch, .jump,
-            .jumpTable, .call,
-            .return, .trap, .label, .accept, .refuse, .abort, .callSub, .hostArgument:
-            false
-        }
-    }
 }
 
 extension VInstruction {
