@@ -45,6 +45,13 @@ struct ModuleCursor {
                 offset &+= 1
                 return UInt64(byte)
             }
+            if remaining > 1 {
+                let next = peek(1)
+                if next &- 1 < 0x7f {
+                    offset &+= 2
+                    return UInt64(byte & 0x7f) | UInt64(next) &<< 7
+                }
+            }
         }
         return try longNumber()
     }
@@ -141,8 +148,10 @@ extension ModuleCursor {
         var fields: UInt32 = 0
         let count = Int(layout.registerCount)
         guard count <= remaining else { throw .truncated(at: end) }
-        for index in 0..<count {
-            fields |= UInt32(peek(index)) &<< layout.place(UInt32(truncatingIfNeeded: index))
+        if count > 0 {
+            fields = UInt32(peek(0)) &<< layout.place(0)
+            if count > 1 { fields |= UInt32(peek(1)) &<< layout.place(1) }
+            if count > 2 { fields |= UInt32(peek(2)) &<< layout.place(2) }
         }
         // No register has a number of 64 or above: the two top bits of each byte are clear.
         guard fields & 0xc0_c0c0 == 0 else { throw badRegister(count) }

@@ -155,6 +155,7 @@ private struct ModuleReader {
     private mutating func parameters() throws(DecodingFailure) -> [Parameter] {
         let count = try cursor.count(
             .parameters, atMost: ProgramLimits.parameters, leastBytes: ModuleFormat.LeastBytes.parameter)
+        if count == 0 { return [] }
         var parameters: [Parameter] = []
         parameters.reserveCapacity(count)
         for _ in 0..<count { parameters.append(try parameter()) }
@@ -187,6 +188,7 @@ private struct ModuleReader {
     private mutating func labels() throws(DecodingFailure) -> [Label] {
         let count = try cursor.count(
             .labels, atMost: ProgramLimits.labels, leastBytes: ModuleFormat.LeastBytes.label)
+        if count == 0 { return [] }
         var labels: [Label] = []
         labels.reserveCapacity(count)
         for _ in 0..<count { labels.append(Label(name: "", position: try cursor.number32(.labelPosition))) }
@@ -196,6 +198,7 @@ private struct ModuleReader {
     private mutating func tables() throws(DecodingFailure) -> [JumpTable] {
         let count = try cursor.count(
             .tables, atMost: ProgramLimits.tables, leastBytes: ModuleFormat.LeastBytes.table)
+        if count == 0 { return [] }
         var tables: [JumpTable] = []
         tables.reserveCapacity(count)
         for _ in 0..<count {
@@ -213,6 +216,7 @@ private struct ModuleReader {
     private mutating func procedures() throws(DecodingFailure) -> [Procedure] {
         let count = try cursor.count(
             .procedures, atMost: ProgramLimits.procedures, leastBytes: ModuleFormat.LeastBytes.procedure)
+        if count == 0 { return [] }
         var procedures: [Procedure] = []
         procedures.reserveCapacity(count)
         for _ in 0..<count {
@@ -225,6 +229,7 @@ private struct ModuleReader {
         let count = try cursor.count(
             .macroCalls, atMost: ProgramLimits.instructionsPerFragment,
             leastBytes: ModuleFormat.LeastBytes.macroCall)
+        if count == 0 { return [] }
         var calls: [MacroCall] = []
         calls.reserveCapacity(count)
         for _ in 0..<count { calls.append(try macroCall()) }
@@ -251,11 +256,12 @@ private struct ModuleReader {
         let count = try cursor.count(
             .instructions, atMost: ProgramLimits.instructionsPerFragment,
             leastBytes: ModuleFormat.LeastBytes.instruction)
-        var instructions: [Instruction] = []
-        instructions.reserveCapacity(count)
         // A cursor of its own, which stays in registers.
         var cursor = cursor
-        for _ in 0..<count { instructions.append(try cursor.instruction(layouts)) }
+        var instructions = [Instruction](repeating: Instruction(Opcode(.macro)), count: count)
+        try instructions.withUnsafeMutableBufferPointer { buffer throws(DecodingFailure) in
+            for index in 0..<count { buffer[index] = try cursor.instruction(layouts) }
+        }
         self.cursor = cursor
         return instructions
     }

@@ -105,7 +105,7 @@ struct FlowGraph {
         let count = view.uses.count
         let starts = view.arena.table(count + 1, false)
         starts[0] = true
-        for label in code.labels { starts[Int(label.position)] = true }
+        for position in view.positions.elements { starts[Int(position)] = true }
         for procedure in code.procedures { starts[Int(procedure.start)] = true }
         var blockCount = 0
         var edgeLimit = 0
@@ -187,10 +187,10 @@ struct FlowGraph {
             let last = view.uses[Int(blocks[block].end) - 1]
             if last.fallsThrough, block + 1 < codeBlockCount { addEdge(block + 1) }
             switch last.shape {
-            case .branch, .jump: addEdge(target(last.instruction.index, code))
+            case .branch, .jump: addEdge(target(last.instruction.index, view))
             case .jumpTable:
                 for label in code.tables[Int(last.instruction.index)].labels {
-                    let target = target(label, code)
+                    let target = target(label, view)
                     if listedBy[target] == UInt32(block) { continue }
                     listedBy[target] = UInt32(block)
                     addEdge(target)
@@ -215,8 +215,8 @@ struct FlowGraph {
     }
 
     @inline(__always)
-    private func target(_ label: UInt32, _ code: FragmentCode) -> Int {
-        Int(blockOfInstruction[Int(code.labels[Int(label)].position)])
+    private func target(_ label: UInt32, _ view: FragmentView) -> Int {
+        Int(blockOfInstruction[Int(view.positions[Int(label)])])
     }
 
     /// Depth-first search with a stack of its own: a chain of a million blocks must not overflow the real one.

@@ -5,7 +5,7 @@ import SCodeIR
 /// *Requires* the structural rules. *Produces* the facts that the engines rely on.
 struct FlowRules {
     private let view: FragmentView
-    private var code: FragmentCode { view.code }
+    private var code: FragmentCode { _read { yield view.code } }
     let regions: [Region]
     private let shared: SharedAcceptor
     private var acceptor: Acceptor { _read { yield shared.acceptor } }
@@ -38,48 +38,49 @@ struct FlowRules {
     mutating func check(keepsStates: Bool, sourceFiles: [String]) -> VerifiedFragment? {
         checkInitialisation()
         guard !hasErrors else { return nil }
-        let liveness = Liveness(view, flow, flow.predecessors(view.arena))
-        var interpreter = AbstractInterpreter(view, regions, procedures, flow, liveness)
-        interpreter.run(entry: entryValues)
+        let predecessors = flow.predecessors(view.arena)
+        let liveness = Liveness(view, flow, predecessors)
+        let loops = view.hasLoops ? LoopStructure(view, flow, predecessors, procedures) : nil
+        let demand = Demand(view, flow, predecessors)
+        var interpreter = AbstractInterpreter(
+            view, regions, procedures, flow, demand, loops.map { Inductions(view, flow, $0, demand) })
+        enter(interpreter.values)
+        interpreter.run()
         let backward =
             acceptor.guards.chargesBudget ? view.backward : view.arena.table(view.uses.count, false)
-        var bounds = self.bounds(interpreter, backward)
-        let inductions = bounds.inductions
-        if !inductions.isEmpty {
-            interpreter = AbstractInterpreter(
-                view, regions, procedures, flow, liveness, inductions: inductions)
-            interpreter.run(entry: entryValues)
-            bounds = self.bounds(interpreter, backward)
-        }
         checkAccesses(interpreter)
         guard !hasErrors else { return nil }
+        let budget = loops.map { self.budget($0, interpreter, backward) } ?? BudgetFacts()
         return VerifiedFragment(
-            code: code, regions: regions, acceptor: shared, flow: ControlFlow(flow), macros: view.macros,
+            code: view.shared, regions: regions, acceptor: shared, flow: ControlFlow(flow),
+            macros: view.macros,
             procedures: procedures, initialised: initialised.array(), doubles: doubles.array(),
             liveBefore: liveness.before,
             accesses: interpreter.accesses.array(), isSafe: interpreter.isSafe.array(), backward: backward,
-            bounds: bounds,
+            budget: budget,
             origin: origin, sourceFiles: sourceFiles,
-            states: keepsStates ? KnownValues(interpreter.takeStates()) : nil)
+            states: keepsStates
+                ? KnownValues(interpreter.takeStates(), followed: demand.before(view, flow)) : nil)
     }
 
-    private func bounds(_ interpreter: borrowing AbstractInterpreter, _ backward: Table<Bool>) -> LoopBounds {
+    private func budget(
+        _ loops: LoopStructure, _ interpreter: borrowing AbstractInterpreter, _ backward: Table<Bool>
+    ) -> BudgetFacts {
         LoopBounds(
-            view, procedures, flow, interpreter, costsBudget: backward,
-            prepayable: acceptor.isInterruptible ? 0 : acceptor.prepayable)
+            view, procedures, flow, loops, interpreter, costsBudget: backward,
+            prepayable: acceptor.isInterruptible ? 0 : acceptor.prepayable
+        ).facts
     }
 
     private var hasErrors: Bool { diagnostics.contains { $0.severity == .error } }
 
     /// What the registers hold when the fragment is entered.
-    private var entryValues: [(register: Register, value: AbstractValue)] {
-        var values = acceptor.entryRegisters.map { entry in
-            (
-                entry.register,
+    private func enter(_ values: RegisterValues) {
+        for entry in acceptor.entryRegisters where entry.register.bank == .integer {
+            values[entry.register] =
                 entry.range.map { AbstractValue(Numeric($0)) } ?? AbstractValue(unknownOf: entry.type)
-            )
         }
-        for (index, parameter) in code.parameters.enumerated() {
+        for (index, parameter) in code.parameters.enumerated() where parameter.register.bank == .integer {
             var value = AbstractValue(unknownOf: parameter.type)
             // A default is certain only where the caller never passes an argument of his own.
             let isCertain = index >= acceptor.suppliedArguments
@@ -93,9 +94,8 @@ struct FlowRules {
             case .constant, nil:
                 break
             }
-            values.append((parameter.register, value))
+            values[parameter.register] = value
         }
-        return values
     }
 
     private mutating func checkInitialisation() {
@@ -203,26 +203,32 @@ struct FlowRules {
         guard isAllStatic || regions.contains(where: { $0.policy == .static || !$0.isWritable }) else {
             return
         }
-        var broken: [(Int, AbstractValue)] = []
-        interpreter.forEachInstruction { index, instruction, values in
-            guard instruction.opcode.shape.isAccess, broken.count < StructuralRules.reportLimit else {
-                return
-            }
-            let address = values.address(of: instruction)
-            if breaksRule(instruction, interpreter.accesses[index], address, isAllStatic) {
-                broken.append((index, address))
-            }
+        var broken: [Int] = []
+        for index in 0..<view.uses.count where view.uses[index].shape.isAccess {
+            guard breaksRule(index, interpreter.accesses[index], isAllStatic),
+                interpreter.states.isReached(Int(flow.blockOfInstruction[index]))
+            else { continue }
+            broken.append(index)
+            if broken.count == StructuralRules.reportLimit { break }
         }
-        for (index, address) in broken { reportAccess(index, address, interpreter) }
+        guard !broken.isEmpty else { return }
+        var next = 0
+        var addresses: [(Int, AbstractValue)] = []
+        interpreter.forEachInstruction { index, instruction, values in
+            guard next < broken.count, broken[next] == index else { return }
+            addresses.append((index, values.address(of: instruction)))
+            next += 1
+        }
+        for (index, address) in addresses { reportAccess(index, address, interpreter) }
     }
 
-    private func breaksRule(
-        _ instruction: Instruction, _ fact: AccessFact, _ address: AbstractValue, _ isAllStatic: Bool
-    ) -> Bool {
-        guard !address.isNumber, Int(address.region) < regions.count else { return isAllStatic }
-        let region = regions[Int(address.region)]
-        if fact.isProved { return instruction.opcode.isStore && !region.isWritable }
-        return region.policy == .static
+    private func breaksRule(_ index: Int, _ fact: AccessFact, _ isAllStatic: Bool) -> Bool {
+        switch fact {
+        case .unknown: isAllStatic
+        case .based(let region): regions[Int(region)].policy == .static
+        case .inside(let region), .proved(let region, _):
+            view.instruction(index).opcode.isStore && !regions[Int(region)].isWritable
+        }
     }
 
     private mutating func reportAccess(

@@ -7,77 +7,175 @@ struct InstructionUse: BitwiseCopyable {
     /// At most one register, but for macro-instructions.
     var writes: RegisterSet
     var shape: OperandShape
-    /// Whether the next instruction can come next; of a call, what it calls comes next.
-    var fallsThrough: Bool
-    var endsBlock: Bool
-    /// Whether it changes what is known of integer registers.
-    var changesValues: Bool
-    /// Whether it may abort for its operands: an access, a division, a jump through a table.
-    var isChecked: Bool
+    private var properties: Properties = []
 
-    /// *Requires* V1, V4, V5 and V6.
+    private struct Properties: OptionSet, BitwiseCopyable {
+        let rawValue: UInt8
+        static var fallsThrough: Properties { Properties(rawValue: 1) }
+        static var endsBlock: Properties { Properties(rawValue: 2) }
+        static var isChecked: Properties { Properties(rawValue: 4) }
+        static var isFollowed: Properties { Properties(rawValue: 8) }
+    }
+
     @inline(__always)
-    init(
-        _ instruction: Instruction, _ facts: Opcode.Facts, _ code: FragmentCode,
-        _ macros: [MacroInstruction]
-    ) {
+    private subscript(property: Properties) -> Bool {
+        get { !properties.isDisjoint(with: property) }
+        set { if newValue { properties.formUnion(property) } else { properties.subtract(property) } }
+    }
+
+    /// Whether the next instruction can come next; of a call, what it calls comes next.
+    var fallsThrough: Bool {
+        @inline(__always) get { self[.fallsThrough] }
+        @inline(__always) set { self[.fallsThrough] = newValue }
+    }
+    var endsBlock: Bool {
+        @inline(__always) get { self[.endsBlock] }
+        @inline(__always) set { self[.endsBlock] = newValue }
+    }
+    /// Whether it may abort for its operands: an access, a division, a jump through a table.
+    var isChecked: Bool {
+        @inline(__always) get { self[.isChecked] }
+        @inline(__always) set { self[.isChecked] = newValue }
+    }
+    /// Whether it changes, or tells something about, registers that are followed; see `Demand`.
+    var isFollowed: Bool {
+        @inline(__always) get { self[.isFollowed] }
+        @inline(__always) set { self[.isFollowed] = newValue }
+    }
+
+    @inline(__always)
+    init(_ instruction: Instruction, _ facts: Opcode.Facts, reads: RegisterSet, writes: RegisterSet) {
         self.instruction = instruction
+        self.reads = reads
+        self.writes = writes
         shape = facts.shape
         endsBlock = facts.effects.contains(.endsBlock)
-        fallsThrough = !facts.effects.contains(.noFallThrough)
-        (reads, writes) = instruction.registers(facts, code, macros)
-        changesValues = UInt32(truncatingIfNeeded: writes.rawValue) != 0
+        fallsThrough = !facts.effects.contains(.noFallThrough) && shape != .call
         // Jumps but those through tables abort for want of budget only.
         isChecked = facts.effects.contains(.canAbort) && (!endsBlock || shape == .jumpTable)
+    }
+
+    /// *Requires* V1, V4, V5 and V6.
+    init(_ instruction: Instruction, _ code: borrowing FragmentCode, _ macros: borrowing [MacroInstruction]) {
+        let facts = instruction.opcode.facts
+        let (reads, writes) = instruction.registers(facts, code, macros)
+        self.init(instruction, facts, reads: reads, writes: writes)
         if shape.isExpanded {
             fallsThrough = macros[Int(instruction.index)].expansion.fallsThrough
             endsBlock = !fallsThrough
             isChecked = false
-        } else if shape == .call {
-            fallsThrough = false
         }
+    }
+}
+
+/// The instructions of a fragment, taken in one after the other, as the passes behind the structural rules see them.
+struct InstructionTables {
+    let arena: Arena
+    let uses: Table<InstructionUse>
+    let dependences: Table<Dependences>
+    /// Per instruction: whether it may jump to itself or backward, or calls a procedure.
+    let backward: Table<Bool>
+    /// Per label: the index of the instruction behind it.
+    let positions: Table<UInt32>
+    /// The registers that are read or written somewhere.
+    private(set) var used: RegisterSet = []
+    private(set) var hasBackward = false
+
+    init(count: Int, labels: [Label]) {
+        // The values of all registers, and per instruction what most programs need.
+        arena = Arena(expecting: 8192 + count * 320)
+        uses = arena.uninitialised(count)
+        dependences = arena.uninitialised(count)
+        backward = arena.uninitialised(count)
+        positions = arena.uninitialised(labels.count)
+        for label in labels.indices { positions[label] = labels[label].position }
+    }
+
+    /// Takes in instructions as long as they are plain. Returns the first that is not.
+    mutating func add(
+        _ instructions: UnsafeBufferPointer<Instruction>, from first: Int, while plain: PlainInstructions
+    ) -> Int {
+        let facts = Opcode.allFacts
+        var used: UInt64 = 0
+        var hasBackward = false
+        var index = first
+        while index < instructions.count {
+            let instruction = instructions[index]
+            let facts = facts[instruction.opcode]
+            guard let (reads, writes) = plain.registers(instruction, facts) else { break }
+            used |= reads | writes
+            let use = InstructionUse(
+                instruction, facts, reads: RegisterSet(rawValue: reads), writes: RegisterSet(rawValue: writes)
+            )
+            uses[index] = use
+            dependences[index] = Dependences(use)
+            var isBackward = false
+            switch use.shape {
+            case .branch, .jump: isBackward = positions[Int(instruction.index)] <= index
+            case .call: isBackward = true
+            default: break
+            }
+            backward[index] = isBackward
+            hasBackward = hasBackward || isBackward
+            index += 1
+        }
+        self.used.formUnion(RegisterSet(rawValue: used))
+        self.hasBackward = self.hasBackward || hasBackward
+        return index
+    }
+
+    /// *Requires* that labels and the tables that list them lie inside the fragment (V4), and of the instruction V1, V4,
+    /// V5 and V6.
+    mutating func add(
+        _ instruction: Instruction, at index: Int, _ code: borrowing FragmentCode,
+        _ macros: borrowing [MacroInstruction]
+    ) {
+        let use = InstructionUse(instruction, code, macros)
+        used.formUnion(use.reads.union(use.writes))
+        uses[index] = use
+        dependences[index] = Dependences(use)
+        backward[index] = use.endsBlock && code.isBackward(instruction, at: index, use.shape)
+        hasBackward = hasBackward || backward[index]
     }
 }
 
 /// One fragment that obeys the structural rules, as the passes behind them see it.
 final class FragmentView {
-    let code: FragmentCode
+    let shared: SharedCode
+    var code: FragmentCode { _read { yield shared.code } }
     /// Per macro call: what the acceptor makes of it.
     let macros: [MacroInstruction]
     let arena: Arena
     let uses: Table<InstructionUse>
+    let dependences: Table<Dependences>
     /// Whether any instruction reads or writes a floating-point register.
     let usesFloats: Bool
     /// Whether anything is executed more than once: there is a jump to itself or backward, or a procedure.
     let hasLoops: Bool
     /// Per instruction: whether it may jump to itself or backward, or calls a procedure.
     let backward: Table<Bool>
+    /// Per label: the index of the instruction behind it.
+    let positions: Table<UInt32>
 
-    init(_ code: FragmentCode, _ macros: [MacroInstruction]) {
-        self.code = code
+    init(_ code: SharedCode, _ macros: [MacroInstruction], _ tables: InstructionTables) {
+        shared = code
         self.macros = macros
-        let count = code.instructions.count
-        arena = Arena(expecting: 4096 + count * 320)
-        let uses: Table<InstructionUse> = arena.uninitialised(count)
-        var used: RegisterSet = []
-        let backward: Table<Bool> = arena.uninitialised(count)
-        let facts = Opcode.allFacts
-        var hasLoops = !code.procedures.isEmpty
-        code.instructions.withUnsafeBufferPointer { instructions in
-            for index in 0..<count {
-                let instruction = instructions[index]
-                let use = InstructionUse(instruction, facts[instruction.opcode], code, macros)
-                used.formUnion(use.reads.union(use.writes))
-                uses[index] = use
-                let isBackward = use.endsBlock && code.isBackward(instruction, at: index, use.shape)
-                hasLoops = hasLoops || isBackward
-                backward[index] = isBackward
-            }
+        arena = tables.arena
+        uses = tables.uses
+        dependences = tables.dependences
+        backward = tables.backward
+        positions = tables.positions
+        usesFloats = tables.used.intersection(.floats) != []
+        hasLoops = tables.hasBackward || !code.code.procedures.isEmpty
+    }
+
+    /// Of code that is known to obey the rules.
+    convenience init(_ code: FragmentCode, _ macros: [MacroInstruction]) {
+        var tables = InstructionTables(count: code.instructions.count, labels: code.labels)
+        for (index, instruction) in code.instructions.enumerated() {
+            tables.add(instruction, at: index, code, macros)
         }
-        self.uses = uses
-        self.backward = backward
-        usesFloats = used.intersection(.floats) != []
-        self.hasLoops = hasLoops
+        self.init(SharedCode(code), macros, tables)
     }
 
     @inline(__always)
@@ -115,11 +213,12 @@ extension FragmentCode {
         }
     }
 
+}
+
+extension Instruction {
     /// Whether the next instruction can be executed after it: a call comes back.
-    func fallsThrough(_ index: Int, _ macros: [MacroInstruction]) -> Bool {
-        let instruction = instructions[index]
-        return instruction.opcode.operation == .macro
-            ? macros[Int(instruction.index)].expansion.fallsThrough
-            : !instruction.opcode.effects.contains(.noFallThrough)
+    func fallsThrough(_ macros: [MacroInstruction]) -> Bool {
+        opcode.operation == .macro
+            ? macros[Int(index)].expansion.fallsThrough : !opcode.effects.contains(.noFallThrough)
     }
 }

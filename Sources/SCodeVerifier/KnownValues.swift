@@ -5,7 +5,13 @@ public final class KnownValues: Sendable {
     // Never changed after it was made.
     nonisolated(unsafe) private let states: BlockStates
 
-    init(_ states: consuming BlockStates) { self.states = states }
+    /// Per instruction: the registers that are followed, before it.
+    let followed: [RegisterSet]
+
+    init(_ states: consuming BlockStates, followed: [RegisterSet]) {
+        self.states = states
+        self.followed = followed
+    }
 
     /// Whether an execution can come to a block.
     func isReached(_ block: Int) -> Bool { states.isReached(block) }
@@ -54,10 +60,8 @@ public final class KnownValuesCursor {
         return true
     }
 
-    /// The integer registers of which something is claimed here: those that are still to be read.
-    public var claimed: RegisterSet {
-        fragment.liveBefore[place].intersection(fragment.initialised[place]).intersection(.integers)
-    }
+    /// The integer registers of which something is claimed here: those on which some fact may depend.
+    public var claimed: RegisterSet { known.followed[place].intersection(fragment.initialised[place]) }
 
     /// Whether the register may hold the value, where the regions lie at these addresses.
     public func allows(_ register: Register, _ value: UInt64, base: (Int) -> UInt64) -> Bool {

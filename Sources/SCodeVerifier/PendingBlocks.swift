@@ -5,8 +5,9 @@ struct PendingBlocks {
     let rank: Table<Int32>
     private let order: Table<UInt32>
     private let words: Table<UInt64>
-    /// No block before this word is pending.
+    /// No block before the first of these words is pending, and none behind the last.
     private var first = 0
+    private var last = -1
 
     init(_ flow: FlowGraph, _ arena: Arena) {
         order = flow.order
@@ -16,8 +17,10 @@ struct PendingBlocks {
     }
 
     mutating func insertAll() {
-        for place in 0..<order.count { words[place >> 6] |= 1 << UInt64(place & 63) }
-        first = 0
+        for word in 0..<words.count { words[word] = .max }
+        // The last word may be full, or hold none.
+        words[words.count - 1] = (1 << UInt64(order.count & 63)) - 1
+        (first, last) = (0, words.count - 1)
     }
 
     @inline(__always)
@@ -26,6 +29,7 @@ struct PendingBlocks {
         guard place >= 0 else { return }
         words[place >> 6] |= 1 << UInt64(place & 63)
         first = min(first, place >> 6)
+        last = max(last, place >> 6)
     }
 
     @inline(__always)
@@ -37,6 +41,21 @@ struct PendingBlocks {
                 return Int(order[first << 6 | word.trailingZeroBitCount])
             }
             first += 1
+        }
+        return nil
+    }
+
+    /// The one before which control passes most others; for facts that flow against it.
+    @inline(__always)
+    mutating func popLast() -> Int? {
+        while last >= 0 {
+            let word = words[last]
+            if word != 0 {
+                let place = 63 - word.leadingZeroBitCount
+                words[last] = word & ~(1 << UInt64(place))
+                return Int(order[last << 6 | place])
+            }
+            last -= 1
         }
         return nil
     }

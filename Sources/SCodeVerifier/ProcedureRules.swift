@@ -25,7 +25,7 @@ struct ProcedureFacts: Sendable {
 /// *Requires* V1, V4 and V5 for each instruction. *Produces* `ProcedureFacts`.
 struct ProcedureRules {
     private let view: FragmentView
-    private var code: FragmentCode { view.code }
+    private var code: FragmentCode { _read { yield view.code } }
     private(set) var facts = ProcedureFacts()
     private(set) var diagnostics: [Diagnostic] = []
     /// Per procedure: the procedures that it calls, each once.
@@ -110,7 +110,7 @@ struct ProcedureRules {
     }
 
     private mutating func checkFallThrough(into procedure: Int, before index: Int) {
-        if code.fallsThrough(index - 1, view.macros) {
+        if code.instructions[index - 1].fallsThrough(view.macros) {
             report(
                 code.sourceRange(at: index - 1),
                 "control can run into procedure '\(code.procedures[procedure].name)'",

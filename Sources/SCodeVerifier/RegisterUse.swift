@@ -16,7 +16,7 @@ extension Instruction {
     /// Both, for those who have looked up the opcode already.
     @inline(__always)
     func registers(
-        _ facts: Opcode.Facts, _ code: FragmentCode, _ macros: [MacroInstruction]
+        _ facts: Opcode.Facts, _ code: borrowing FragmentCode, _ macros: borrowing [MacroInstruction]
     ) -> (reads: RegisterSet, writes: RegisterSet) {
         if facts.shape.isExpanded { return expandedUse(code, macros) }
         let fields = facts.fields
@@ -28,8 +28,9 @@ extension Instruction {
     }
 
     /// What the operands of a call are, as the acceptor says.
+    @inline(never)
     private func expandedUse(
-        _ code: FragmentCode, _ macros: [MacroInstruction]
+        _ code: borrowing FragmentCode, _ macros: borrowing [MacroInstruction]
     ) -> (reads: RegisterSet, writes: RegisterSet) {
         var (reads, writes): (RegisterSet, RegisterSet) = ([], [])
         for (operand, kind) in zip(code.macroCalls[Int(index)].operands, macros[Int(index)].operands) {

@@ -2,11 +2,12 @@ import SCodeIR
 
 /// Rules that hold for each instruction by itself, reachable or not: V1 to V7, V11 and V13.
 struct StructuralRules {
-    let code: FragmentCode
+    private let shared: SharedCode
+    private var code: FragmentCode { _read { yield shared.code } }
     let regions: [Region]
     let hostFunctions: [HostDeclaration]
-    private let shared: SharedAcceptor
-    private var acceptor: Acceptor { _read { yield shared.acceptor } }
+    private let sharedAcceptor: SharedAcceptor
+    private var acceptor: Acceptor { _read { yield sharedAcceptor.acceptor } }
     private let mapped: RegisterSet
     private let readOnly: RegisterSet
     /// Produces: what the acceptor makes of each macro call; valid when there are no diagnostics.
@@ -15,27 +16,39 @@ struct StructuralRules {
     /// A hostile module can break a rule in every instruction: enough is enough.
     static let reportLimit = 100
 
-    init(code: FragmentCode, program: Program, acceptor: SharedAcceptor) {
-        self.code = code
+    init(code: SharedCode, program: Program, acceptor: SharedAcceptor) {
+        shared = code
         regions = program.regions
         hostFunctions = program.hostFunctions
-        shared = acceptor
+        sharedAcceptor = acceptor
         mapped = acceptor.acceptor.registers
         readOnly = acceptor.acceptor.readOnlyRegisters
     }
 
-    mutating func check(isComplete: Bool) {
+    /// Returns the fragment as the passes behind this one see it; nil when a rule was broken.
+    mutating func check(isComplete: Bool) -> FragmentView? {
         checkLimits()
         checkParameters()
         checkLabels()
-        resolveMacros()
-        checkTableEdges()
-        let facts = Opcode.allFacts
-        for index in code.instructions.indices where diagnostics.count < Self.reportLimit {
-            let instruction = code.instructions[index]
-            checkInstruction(instruction, facts[instruction.opcode], at: index)
+        if !code.macroCalls.isEmpty { resolveMacros() }
+        if !code.tables.isEmpty { checkTableEdges() }
+        let shared = shared
+        var tables = InstructionTables(
+            count: shared.code.instructions.count, labels: shared.code.labels)
+        let plain = PlainInstructions(
+            shared.code, regionCount: regions.count, mapped: mapped, readOnly: readOnly)
+        shared.code.instructions.withUnsafeBufferPointer { instructions in
+            var next = 0
+            while next < instructions.count, diagnostics.count < Self.reportLimit {
+                next = tables.add(instructions, from: next, while: plain)
+                guard next < instructions.count else { break }
+                checkInstruction(instructions[next], instructions[next].opcode.facts, at: next)
+                if diagnostics.isEmpty { tables.add(instructions[next], at: next, shared.code, macros) }
+                next += 1
+            }
         }
         if isComplete { checkEnd() }
+        return diagnostics.isEmpty ? FragmentView(shared, macros, tables) : nil
     }
 
     @inline(never)
@@ -150,15 +163,17 @@ struct StructuralRules {
     /// What each call stands for: the acceptor's macro-instruction or, of `callh`, its host function. What cannot be
     /// found is reported where it is used; meanwhile something harmless keeps the indices in step.
     private mutating func resolveMacros() {
-        var isHostCall = [Bool](repeating: false, count: code.macroCalls.count)
-        for instruction in code.instructions
-        where instruction.opcode.operation == .hostCall && Int(instruction.index) < isHostCall.count {
-            isHostCall[Int(instruction.index)] = true
+        // A program that declares no host function cannot call any.
+        var hostCalls: Set<UInt32> = []
+        if !hostFunctions.isEmpty {
+            for instruction in code.instructions where instruction.opcode.operation == .hostCall {
+                hostCalls.insert(instruction.index)
+            }
         }
         macros.reserveCapacity(code.macroCalls.count)
-        for (call, isHostCall) in zip(code.macroCalls, isHostCall) {
+        for (index, call) in code.macroCalls.enumerated() {
             let known =
-                isHostCall
+                hostCalls.contains(UInt32(truncatingIfNeeded: index))
                 ? acceptor.hostFunctions.first { $0.declaration.name == call.name }?.asMacro
                 : acceptor.macro(named: call.name)
             macros.append(known ?? MacroInstruction(call.name, [], .refuse, meaning: ""))
@@ -171,7 +186,7 @@ struct StructuralRules {
             return
         }
         if last.opcode.operation == .macro && Int(last.index) >= macros.count
-            || code.fallsThrough(code.instructions.count - 1, macros)
+            || last.fallsThrough(macros)
         {
             let exits = acceptor.macros.filter { !$0.expansion.fallsThrough }.map(\.name)
             report(

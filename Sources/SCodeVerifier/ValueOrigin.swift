@@ -3,7 +3,7 @@ import SCodeIR
 /// How a value came to be: the instructions that made it, from the last backwards. Only used to explain a rejection.
 struct ValueOrigin {
     private let view: FragmentView
-    private var code: FragmentCode { view.code }
+    private var code: FragmentCode { _read { yield view.code } }
     private let flow: FlowGraph
     private let predecessors: FlowGraph.Grouped
     /// Steps of an explanation; more would hide what matters.

@@ -20,10 +20,19 @@ public enum AccessFact: Hashable, Sendable, BitwiseCopyable {
     }
 }
 
+/// The code of a fragment that the passes over it, and what comes of them, hold together: a copy would count references
+/// to everything in it.
+@usableFromInline
+final class SharedCode: Sendable {
+    @usableFromInline let code: FragmentCode
+    init(_ code: FragmentCode) { self.code = code }
+}
+
 /// A fragment that obeys every rule, with what was learned on the way. Only the verifier makes one.
 public final class VerifiedFragment: Sendable {
     /// What is executed: the provider's code, and what the acceptor has put in.
-    public let code: FragmentCode
+    @inlinable public var code: FragmentCode { _read { yield sharedCode.code } }
+    @usableFromInline let sharedCode: SharedCode
     /// The program's regions, then the acceptor's.
     public let regions: [Region]
     private let shared: SharedAcceptor
@@ -66,13 +75,13 @@ public final class VerifiedFragment: Sendable {
     public let sourceFiles: [String]
 
     init(
-        code: FragmentCode, regions: [Region], acceptor: SharedAcceptor, flow: ControlFlow,
+        code: SharedCode, regions: [Region], acceptor: SharedAcceptor, flow: ControlFlow,
         macros: [MacroInstruction], procedures: ProcedureFacts, initialised: [RegisterSet],
         doubles: [RegisterSet], liveBefore: [RegisterSet], accesses: [AccessFact], isSafe: [Bool],
-        backward: Table<Bool>, bounds: LoopBounds, origin: [UInt32]?, sourceFiles: [String],
+        backward: Table<Bool>, budget: BudgetFacts, origin: [UInt32]?, sourceFiles: [String],
         states: KnownValues?
     ) {
-        self.code = code
+        sharedCode = code
         self.regions = regions
         shared = acceptor
         self.flow = flow
@@ -83,12 +92,12 @@ public final class VerifiedFragment: Sendable {
         self.liveBefore = liveBefore
         self.accesses = accesses
         self.isSafe = isSafe
-        for cost in bounds.costs where cost.isPrepaid { backward[Int(cost.instruction)] = false }
+        for cost in budget.costs where cost.isPrepaid { backward[Int(cost.instruction)] = false }
         costsBudget = backward.array()
-        entryCharge = bounds.entryCharge
-        loops = bounds.loops
-        costs = bounds.costs
-        worstCase = bounds.worstCase
+        entryCharge = budget.entryCharge
+        loops = budget.loops
+        costs = budget.costs
+        worstCase = budget.worstCase
         knownValues = states
         self.origin = origin
         self.sourceFiles = sourceFiles
@@ -99,7 +108,7 @@ public final class VerifiedFragment: Sendable {
         _ other: VerifiedFragment, accesses: [AccessFact], isSafe: [Bool], costsBudget: [Bool],
         entryCharge: UInt64
     ) {
-        code = other.code
+        sharedCode = other.sharedCode
         regions = other.regions
         shared = other.shared
         flow = other.flow

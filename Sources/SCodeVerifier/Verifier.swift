@@ -21,9 +21,10 @@ public enum Verifier {
         checkWhole(program, acceptor, &diagnostics)
         var fragments: [VerifiedFragment] = []
         let shared = SharedAcceptor(acceptor)
-        for (index, code) in program.fragments.enumerated() {
+        for index in program.fragments.indices {
             let fragment = verify(
-                code, program, shared, isComplete: !incomplete.contains(index), keepsStates, &diagnostics)
+                SharedCode(program.fragments[index]), program, shared,
+                isComplete: !incomplete.contains(index), keepsStates, &diagnostics)
             if let fragment { fragments.append(fragment) }
         }
         if program.fragments.isEmpty, incomplete.isEmpty {
@@ -42,23 +43,24 @@ public enum Verifier {
 
     /// One fragment: the structural rules, the acceptor's own code put in, then the rules that follow values.
     private static func verify(
-        _ code: FragmentCode, _ program: Program, _ shared: SharedAcceptor, isComplete: Bool,
+        _ code: SharedCode, _ program: Program, _ shared: SharedAcceptor, isComplete: Bool,
         _ keepsStates: Bool,
         _ diagnostics: inout [Diagnostic]
     ) -> VerifiedFragment? {
+        // Appending nothing would still make an array.
+        func take(_ found: [Diagnostic]) { if !found.isEmpty { diagnostics += found } }
         var structure = StructuralRules(code: code, program: program, acceptor: shared)
-        structure.check(isComplete: isComplete)
-        diagnostics += structure.diagnostics
-        guard structure.diagnostics.isEmpty, isComplete else { return nil }
-        var view = FragmentView(code, structure.macros)
+        let checked = structure.check(isComplete: isComplete)
+        take(structure.diagnostics)
+        guard var view = checked, isComplete else { return nil }
         var procedures = ProcedureRules(view)
         procedures.check()
         var origin: [UInt32]?
         if procedures.diagnostics.isEmpty, Expansion.isNeeded(structure.macros, shared.acceptor) {
             var expansion = Expansion(
-                code, structure.macros, shared.acceptor, programRegions: program.regions.count)
+                code.code, structure.macros, shared.acceptor, programRegions: program.regions.count)
             expansion.run()
-            diagnostics += expansion.diagnostics
+            take(expansion.diagnostics)
             guard expansion.diagnostics.isEmpty else { return nil }
             origin = expansion.origin
             // The same procedures, further apart; what they write includes scratch registers.
@@ -66,14 +68,18 @@ public enum Verifier {
             procedures = ProcedureRules(view)
             procedures.check()
         }
-        diagnostics += procedures.diagnostics
+        take(procedures.diagnostics)
         guard procedures.diagnostics.isEmpty else { return nil }
         var flow = FlowRules(
-            view, regions: program.regions + shared.acceptor.regions, acceptor: shared,
+            view, regions: regions(program, shared.acceptor), acceptor: shared,
             procedures: procedures.facts, origin: origin)
         let fragment = flow.check(keepsStates: keepsStates, sourceFiles: program.sourceFiles)
-        diagnostics += flow.diagnostics
+        take(flow.diagnostics)
         return fragment
+    }
+
+    private static func regions(_ program: Program, _ acceptor: Acceptor) -> [Region] {
+        acceptor.regions.isEmpty ? program.regions : program.regions + acceptor.regions
     }
 
     /// What concerns no fragment in particular: V7, V10, V13 and V14.

@@ -23,9 +23,8 @@ struct AbstractInterpreter: ~Copyable {
     private let isWideningPoint: Table<Bool>
     /// Per block: how often its state has changed.
     private let visits: Table<UInt8>
-    /// Per block that is a loop's head: registers that advance by steps.
-    private var inductions: [Int: LoopInductions]
-    private let hasInductions: Table<Bool>?
+    /// Registers that advance by steps in their loops.
+    private let inductions: Inductions?
 
     /// Per instruction, as `VerifiedFragment` has them.
     let accesses: Table<AccessFact>
@@ -33,22 +32,20 @@ struct AbstractInterpreter: ~Copyable {
 
     init(
         _ view: FragmentView, _ regions: [Region], _ procedures: ProcedureFacts, _ flow: FlowGraph,
-        _ liveness: Liveness, inductions: [Int: LoopInductions] = [:]
+        _ demand: Demand, _ inductions: Inductions?
     ) {
         self.view = view
         self.regions = regions
         self.procedures = procedures
         self.flow = flow
         let arena = view.arena
-        states = BlockStates(live: liveness.atStart, arena)
+        states = BlockStates(keeping: demand.atStart, arena)
         values = RegisterValues(base: arena.table(RegisterValues.count, AbstractValue.top).base)
         ends = arena.table(view.hasLoops ? Register.bankSize : 0, ComparedEnds())
         pending = PendingBlocks(flow, arena)
         isWideningPoint = arena.table(flow.blocks.count, false)
         visits = arena.table(flow.blocks.count, 0)
         self.inductions = inductions
-        hasInductions = inductions.isEmpty ? nil : arena.table(flow.blocks.count, false)
-        for head in inductions.keys { hasInductions?[head] = true }
         accesses = arena.table(view.uses.count, .unknown)
         isSafe = arena.table(view.uses.count, false)
         if view.hasLoops { findWideningPoints() }
@@ -67,12 +64,11 @@ struct AbstractInterpreter: ~Copyable {
         }
     }
 
-    /// Runs from the entry, where the registers hold what `entry` says.
-    mutating func run(entry: [(register: Register, value: AbstractValue)]) {
+    /// Runs from the entry, where the registers hold what `values` says.
+    mutating func run() {
         guard flow.blocks.count > 0 else { return }
-        for (register, value) in entry where register.bank == .integer { values[register] = value }
-        _ = states.set(0, from: values)
-        pending.insert(0)
+        // The entry may be the head of a loop; nobody has been there yet, so this does not go round it.
+        propagate(from: 0, to: 0)
         while let block = pending.popFirst() {
             if block < flow.codeBlockCount {
                 if loaded != block { states.load(block, into: values) }
@@ -92,22 +88,21 @@ struct AbstractInterpreter: ~Copyable {
         let uses = view.uses
         for index in flow.instructions(block) {
             if uses[index].isChecked { record(uses[index].instruction, index) }
-            if uses[index].changesValues { view.step(index, values) }
+            if uses[index].isFollowed { view.step(index, values) }
         }
         let last = uses[end - 1].instruction
         switch uses[end - 1].shape {
-        case .branch: leaveByBranch(last, block)
+        case .branch where uses[end - 1].isFollowed: leaveByBranch(last, block)
         case .call: leaveByCall(Int(last.index), block)
-        case .binary, .unary, .constant, .convert, .load, .store, .fetch, .compareExchange, .jump, .jumpTable,
-            .return,
-            .hostCall, .macro:
+        case .binary, .unary, .constant, .convert, .load, .store, .fetch, .compareExchange, .branch, .jump,
+            .jumpTable, .return, .hostCall, .macro:
             for successor in flow.successors(block) { propagate(from: block, to: Int(successor)) }
         }
     }
 
     /// A branch tells something about its operands, whichever way it goes.
     private mutating func leaveByBranch(_ branch: Instruction, _ block: Int) {
-        let target = Int(flow.blockOfInstruction[Int(view.code.labels[Int(branch.index)].position)])
+        let target = Int(flow.blockOfInstruction[Int(view.positions[Int(branch.index)])])
         let isRegister = branch.opcode.form == .register && !branch.opcode.type.isFloat
         let left = values[branch.rs1]
         let right = values[branch.rs2]
@@ -136,13 +131,11 @@ struct AbstractInterpreter: ~Copyable {
     }
 
     private mutating func propagate(from source: Int, to block: Int) {
-        guard hasInductions?[block] == true else { return join(into: block) }
-        let registers = inductions[block]?.variables.map(\.register) ?? []
-        let saved = registers.map { values[$0] }
-        advance(from: source, to: block)
+        guard let inductions, let loop = inductions.loop(at: block) else { return join(into: block) }
+        inductions.enter(loop, from: source, values, states)
         join(into: block)
         // The other way out of `source` goes on with what was there.
-        for (register, value) in zip(registers, saved) { values[register] = value }
+        inductions.restore(loop, values)
         loaded = -1
     }
 
@@ -170,23 +163,9 @@ struct AbstractInterpreter: ~Copyable {
         pending.insert(block)
     }
 
-    /// What a loop's induction variables hold at its head follows from what it is entered with; going round adds
-    /// nothing.
-    private mutating func advance(from source: Int, to head: Int) {
-        guard var loop = inductions[head] else { return }
-        let goesRound = loop.latches.contains(source) && states.isReached(head)
-        for index in loop.variables.indices {
-            let register = loop.variables[index].register
-            values[register] =
-                goesRound
-                ? states.value(Int(register.number), at: head) : loop.variables[index].enter(values[register])
-        }
-        inductions[head] = loop
-    }
-
     /// Hands the states over; the interpreter knows nothing afterwards.
     mutating func takeStates() -> BlockStates {
-        var taken = BlockStates(live: view.arena.table(0, RegisterSet()), view.arena)
+        var taken = BlockStates(keeping: view.arena.table(0, 0), view.arena)
         swap(&taken, &states)
         return taken
     }
@@ -237,7 +216,7 @@ struct AbstractInterpreter: ~Copyable {
             states.load(block, into: values)
             for index in Int(flow.blocks[block].start)..<Int(flow.blocks[block].end) {
                 body(index, view.instruction(index), values)
-                view.step(index, values)
+                if view.uses[index].isFollowed { view.step(index, values) }
             }
         }
     }

@@ -1,7 +1,7 @@
 import SCodeIR
 
-/// What is known of the live registers at the start of each block. Only registers that are still to be read are kept,
-/// so that the memory and the work of a join are what the program needs and not what it could.
+/// What is known of registers at the start of each block. Only those of which something is asked are kept, so that the
+/// memory and the work of a join are what the program needs and not what it could.
 struct BlockStates: ~Copyable {
     /// The most values kept, 64 bytes each. Blocks beyond that know nothing, which is always true.
     static let limit = 1 << 20
@@ -23,15 +23,12 @@ struct BlockStates: ~Copyable {
     /// Per block: the integer registers whose values are kept, as bits.
     let kept: Table<UInt32>
 
-    init(live: Table<RegisterSet>, _ arena: Arena) {
+    init(keeping kept: Table<UInt32>, _ arena: Arena) {
         self.arena = arena
-        places = arena.table(live.count, Place.none)
-        kept = arena.uninitialised(live.count)
+        self.kept = kept
+        places = arena.table(kept.count, Place.none)
         var needed = 0
-        for block in 0..<live.count {
-            kept[block] = UInt32(truncatingIfNeeded: live[block].rawValue)
-            needed += kept[block].nonzeroBitCount
-        }
+        for registers in kept.elements { needed += registers.nonzeroBitCount }
         capacity = min(Self.limit, needed)
         storage = arena.uninitialised(capacity).base
     }

@@ -24,33 +24,35 @@ public struct CostFact: Hashable, Sendable {
     public var isPrepaid = false
 }
 
+/// What a fragment is charged.
+struct BudgetFacts {
+    /// As `VerifiedFragment` has them.
+    fileprivate(set) var loops: [LoopFact] = []
+    fileprivate(set) var costs: [CostFact] = []
+    fileprivate(set) var entryCharge: UInt64 = 0
+
+    fileprivate(set) var worstCase: UInt64? = 0
+}
+
 /// How often loops go round, from the values that abstract interpretation found: a register that grows, or shrinks,
 /// each time round without wrapping takes no more values than its range has.
 ///
 /// *Requires* the fixed point. *Produces* a bound for each loop and for each instruction that costs budget, and decides
 /// which of them are paid for at the fragment's entry.
 struct LoopBounds {
-    private(set) var loops: [LoopFact] = []
-    private(set) var costs: [CostFact] = []
-    /// What is taken from the budget at the fragment's entry.
-    private(set) var entryCharge: UInt64 = 0
+    private(set) var facts = BudgetFacts()
 
     private let view: FragmentView
-    private var code: FragmentCode { view.code }
+    private var code: FragmentCode { _read { yield view.code } }
     private let procedures: ProcedureFacts
     private let flow: FlowGraph
-    private let forest: LoopForest
+    private let structure: LoopStructure
+    private var forest: LoopForest { _read { yield structure.forest } }
 
-    /// Per node of the forest that is a loop's head: registers that the loop writes in one place of its own, and those
-    /// that it writes in several, or in an inner loop or procedure.
-    private let writtenOnce: Table<RegisterSet>
-    private let writtenOften: Table<RegisterSet>
     /// Per head: the bound of trips, `unbounded` when there is none, and what counts them.
     private let trips: Table<UInt64>
     private let counters: Table<Counter>
     private static let unbounded = UInt64.max
-    /// Registers that some loop changes by the same amount each time round.
-    private var steps: [(head: Int, register: Register, step: UInt64, isNarrow: Bool)] = []
 
     private struct Counter: BitwiseCopyable {
         var register = Register(0)
@@ -60,129 +62,65 @@ struct LoopBounds {
 
     /// - Parameter prepayable: how much may be charged at the fragment's entry.
     init(
-        _ view: FragmentView, _ procedures: ProcedureFacts, _ flow: FlowGraph,
+        _ view: FragmentView, _ procedures: ProcedureFacts, _ flow: FlowGraph, _ structure: LoopStructure,
         _ interpreter: borrowing AbstractInterpreter, costsBudget: Table<Bool>, prepayable: UInt64
     ) {
         self.view = view
         self.procedures = procedures
         self.flow = flow
-        forest = LoopForest(view, flow, interpreter.states)
-        writtenOnce = view.arena.table(forest.count, RegisterSet())
-        writtenOften = view.arena.table(forest.count, RegisterSet())
-        trips = view.arena.table(forest.count, Self.unbounded)
-        counters = view.arena.table(forest.count, Counter())
-        guard view.hasLoops else { return }
-        if !forest.isIrreducible {
-            collectWrites()
-            findCounters(interpreter)
-        }
-        weigh(costsBudget)
+        self.structure = structure
+        trips = view.arena.table(structure.forest.count, Self.unbounded)
+        counters = view.arena.table(structure.forest.count, Counter())
+        findCounters(interpreter)
+        weigh(costsBudget, interpreter.states)
         prepay(upTo: prepayable)
+        facts.worstCase = worstCase()
     }
 
     // MARK: Counters
 
-    private func collectWrites() {
-        for node in 1..<max(1, forest.count) {
-            let loop = forest.loop(of: node)
-            guard loop != 0 else { continue }
-            for index in flow.instructions(Int(forest.block[node])) {
-                let use = view.uses[index]
-                writtenOften[loop].formUnion(writtenOnce[loop].intersection(use.writes))
-                writtenOnce[loop].formUnion(use.writes)
-                if use.shape == .call {
-                    writtenOften[loop].formUnion(procedures.written[Int(view.instruction(index).index)])
-                }
-            }
-        }
-        // Inner loops have the larger numbers.
-        for head in stride(from: forest.count - 1, through: 1, by: -1) where forest.isHead[head] {
-            let outer = Int(forest.header[head])
-            if outer != 0 { writtenOften[outer].formUnion(writtenOnce[head].union(writtenOften[head])) }
-        }
-    }
-
-    /// Looks for instructions that change a register, which nothing else in the loop does, each time round.
+    /// Follows each block that has steps up to the last of them.
     private mutating func findCounters(_ interpreter: borrowing AbstractInterpreter) {
-        for node in 1..<max(1, forest.count) {
-            let head = forest.loop(of: node)
-            guard head != 0 else { continue }
-            let block = Int(forest.block[node])
-            let range = flow.instructions(block)
-            guard let last = range.last(where: { isCandidate($0, head) }) else { continue }
-            guard forest.isOnEveryRound(node, head) else { continue }
-            interpreter.states.load(block, into: interpreter.values)
-            for index in range.lowerBound...last {
-                if isCandidate(index, head) { consider(view.instruction(index), index, head, interpreter) }
-                view.step(index, interpreter.values)
+        var node: Int32 = 0
+        var index = 0
+        for step in structure.steps.elements where structure.mayCount(step) {
+            let block = Int(forest.block[Int(step.node)])
+            guard interpreter.states.isReached(block) else { continue }
+            if step.node != node {
+                node = step.node
+                index = Int(flow.blocks[block].start)
+                interpreter.states.load(block, into: interpreter.values)
             }
+            while index < Int(step.instruction) {
+                if view.uses[index].isFollowed { view.step(index, interpreter.values) }
+                index += 1
+            }
+            consider(step, interpreter)
         }
-    }
-
-    private func isCandidate(_ index: Int, _ head: Int) -> Bool {
-        guard view.uses[index].shape == .binary else { return false }
-        let instruction = view.instruction(index)
-        switch instruction.opcode.operation {
-        case .add, .sub: break
-        case .rsh where instruction.opcode.form == .immediate && !instruction.opcode.type.isSigned: break
-        default: return false
-        }
-        return instruction.rd == instruction.rs1 && instruction.rd.bank == .integer
-            && writtenOnce[head].contains(instruction.rd) && !writtenOften[head].contains(instruction.rd)
     }
 
     private mutating func consider(
-        _ instruction: Instruction, _ index: Int, _ head: Int, _ interpreter: borrowing AbstractInterpreter
+        _ place: LoopStructure.Step, _ interpreter: borrowing AbstractInterpreter
     ) {
-        let headBlock = Int(forest.block[head])
+        let instruction = view.instruction(Int(place.instruction))
+        let headBlock = Int(forest.block[Int(place.head)])
         let number = Int(instruction.rd.number)
         guard interpreter.states.kept[headBlock] >> UInt32(number) & 1 != 0 else { return }
         let atHead = interpreter.states.value(number, at: headBlock)
         let before = interpreter.values[instruction.rd]
         let step = interpreter.values.second(instruction).pointee
-        guard step.isNumber else { return }
-        noteStep(instruction, step, head, atHead)
-        guard atHead.region == before.region else { return }
+        guard step.isNumber, atHead.region == before.region else { return }
         let bound: UInt64?
         if instruction.opcode.type.size == 4 {
             bound = before.isNumber ? Self.trips(instruction, atHead.low, before.low, step.low) : nil
         } else {
             bound = Self.trips(instruction, atHead.wide, before.wide, step.wide)
         }
-        if let bound, bound < trips[head] {
-            trips[head] = bound
-            counters[head] = Counter(register: instruction.rd, instruction: Int32(index))
+        if let bound, bound < trips[Int(place.head)] {
+            trips[Int(place.head)] = bound
+            counters[Int(place.head)] = Counter(
+                register: instruction.rd, instruction: Int32(place.instruction))
         }
-    }
-
-    /// Remembers a register that advances by a constant, if nothing else bounds it.
-    private mutating func noteStep(
-        _ instruction: Instruction, _ step: AbstractValue, _ head: Int, _ atHead: AbstractValue
-    ) {
-        let isNarrow = instruction.opcode.type.size == 4
-        let isBounded =
-            isNarrow
-            ? atHead.low.isBoundedAbove || atHead.low.isBoundedAboveSigned : atHead.wide.isBoundedAbove
-        guard !isBounded, instruction.opcode.operation != .rsh else { return }
-        let amount = isNarrow ? UInt64(step.low.umin) : step.wide.umin
-        guard isNarrow ? step.low.isConstant : step.wide.isConstant else { return }
-        let sign = instruction.opcode.operation == .sub ? 0 &- amount : amount
-        steps.append((head, instruction.rd, sign, isNarrow))
-    }
-
-    /// Per block that is the head of a loop whose trips are known: what advances with it, for a second run.
-    var inductions: [Int: LoopInductions] {
-        var result: [Int: LoopInductions] = [:]
-        for place in steps where trips[place.head] != Self.unbounded {
-            let latches = Set(forest.latches(place.head).map { Int(forest.block[$0]) })
-            result[Int(forest.block[place.head]), default: LoopInductions(variables: [], latches: latches)]
-                .variables
-                .append(
-                    InductionVariable(
-                        register: place.register, step: place.step, trips: trips[place.head],
-                        isNarrow: place.isNarrow))
-        }
-        return result
     }
 
     /// How often a loop can go round whose counter has these values at the head and before it is changed.
@@ -250,23 +188,23 @@ struct LoopBounds {
 
     /// Multiplies trips over nests and calls: how often each loop goes round, and each costly instruction is executed,
     /// in one invocation.
-    private mutating func weigh(_ costsBudget: Table<Bool>) {
+    private mutating func weigh(_ costsBudget: Table<Bool>, _ states: borrowing BlockStates) {
         guard costsBudget.elements.contains(true) else { return }
         // Per node: how often it is executed; of a head, how often its loop is entered.
         let executions = view.arena.table(forest.count, Self.unbounded)
         let entries = view.arena.table(forest.count, Self.unbounded)
         let loopIndex = view.arena.table(forest.count, -1)
-        var calls = [UInt64](repeating: 0, count: code.procedures.count)
-        let order = [-1] + code.procedures.indices.sorted { procedures.levels[$0] < procedures.levels[$1] }
-        for procedure in order {
-            let once = procedure < 0 ? 1 : calls[procedure]
-            for node in forest.nodes(ofProcedure: procedure) {
+        // Per procedure: how often it is called. Callers come first.
+        let calls = view.arena.table(code.procedures.count, UInt64(0))
+        func weigh(_ procedure: Int, _ once: UInt64) {
+            for node in forest.nodes(ofProcedure: procedure)
+            where states.isReached(Int(forest.block[node])) {
                 let outer = Int(forest.header[node])
                 let around = outer == 0 ? once : Self.times(entries[outer], Self.plus(trips[outer], 1))
                 if forest.isHead[node] {
                     entries[node] = around
                     executions[node] = Self.times(around, Self.plus(trips[node], 1))
-                    loopIndex[node] = loops.count
+                    loopIndex[node] = facts.loops.count
                     addLoop(node, around)
                 } else {
                     executions[node] = around
@@ -278,14 +216,22 @@ struct LoopBounds {
                 }
             }
         }
+        weigh(-1, 1)
+        if calls.count > 0 {
+            let levels = procedures.levels
+            for procedure in levels.indices.sorted(by: { levels[$0] < levels[$1] }) {
+                weigh(procedure, calls[procedure])
+            }
+        }
+        facts.costs.reserveCapacity(costsBudget.elements.count { $0 })
         for index in 0..<costsBudget.count where costsBudget[index] {
-            addCost(index, executions, loopIndex)
+            addCost(index, executions, loopIndex, states)
         }
     }
 
     private mutating func addLoop(_ head: Int, _ entries: UInt64) {
         let total = Self.times(entries, trips[head])
-        loops.append(
+        facts.loops.append(
             LoopFact(
                 head: flow.blocks[Int(forest.block[head])].start,
                 trips: trips[head] == Self.unbounded ? nil : trips[head],
@@ -294,48 +240,63 @@ struct LoopBounds {
                 increment: UInt32(exactly: counters[head].instruction)))
     }
 
-    private mutating func addCost(_ index: Int, _ executions: Table<UInt64>, _ loopIndex: Table<Int>) {
-        let node = Int(forest.number[Int(flow.blockOfInstruction[index])])
+    private mutating func addCost(
+        _ index: Int, _ executions: Table<UInt64>, _ loopIndex: Table<Int>, _ states: borrowing BlockStates
+    ) {
+        let block = Int(flow.blockOfInstruction[index])
         // Where no execution leads nothing is charged.
-        guard node > 0 else { return costs.append(CostFact(instruction: UInt32(index), bound: 0)) }
-        guard !forest.isIrreducible else { return costs.append(CostFact(instruction: UInt32(index))) }
+        guard states.isReached(block) else {
+            return facts.costs.append(CostFact(instruction: UInt32(index), bound: 0))
+        }
+        guard !forest.isIrreducible else {
+            return facts.costs.append(CostFact(instruction: UInt32(index)))
+        }
+        let node = Int(forest.number[block])
         var bound = executions[node]
         var loop: Int?
         let instruction = code.instructions[index]
         if instruction.opcode.shape == .branch || instruction.opcode.shape == .jump {
-            let target = flow.blockOfInstruction[Int(code.labels[Int(instruction.index)].position)]
+            let target = flow.blockOfInstruction[Int(view.positions[Int(instruction.index)])]
             let head = Int(forest.number[Int(target)])
             if head > 0, loopIndex[head] >= 0, forest.isBelow(node, head) {
                 loop = loopIndex[head]
-                bound = min(bound, loops[loopIndex[head]].total ?? Self.unbounded)
+                bound = min(bound, facts.loops[loopIndex[head]].total ?? Self.unbounded)
             }
         }
-        costs.append(
+        facts.costs.append(
             CostFact(instruction: UInt32(index), bound: bound == Self.unbounded ? nil : bound, loop: loop))
     }
 
     /// The cheapest first, as long as they are few enough.
     private mutating func prepay(upTo limit: UInt64) {
-        var isPaid = [Bool](repeating: false, count: loops.count)
-        let order = costs.indices.filter { costs[$0].bound != nil }.sorted {
-            (costs[$0].bound ?? .max, $0) < (costs[$1].bound ?? .max, $1)
+        let isPaid = view.arena.table(facts.loops.count, false)
+        let sum = facts.costs.reduce(0) { Self.plus($0, $1.bound ?? 0) }
+        if sum <= limit {
+            // All of them, in whatever order.
+            for index in facts.costs.indices { prepay(index, upTo: limit, isPaid) }
+            return
         }
-        for index in order {
-            guard let bound = costs[index].bound else { continue }
-            let price = costs[index].loop.map { isPaid[$0] ? 0 : bound } ?? bound
-            guard Self.plus(entryCharge, price) <= limit else { continue }
-            entryCharge += price
-            costs[index].isPrepaid = true
-            if let loop = costs[index].loop { isPaid[loop] = true }
+        let order = facts.costs.indices.filter { facts.costs[$0].bound != nil }.sorted {
+            (facts.costs[$0].bound ?? .max, $0) < (facts.costs[$1].bound ?? .max, $1)
         }
+        for index in order { prepay(index, upTo: limit, isPaid) }
+    }
+
+    private mutating func prepay(_ index: Int, upTo limit: UInt64, _ isPaid: Table<Bool>) {
+        guard let bound = facts.costs[index].bound else { return }
+        let price = facts.costs[index].loop.map { isPaid[$0] ? 0 : bound } ?? bound
+        guard Self.plus(facts.entryCharge, price) <= limit else { return }
+        facts.entryCharge += price
+        facts.costs[index].isPrepaid = true
+        if let loop = facts.costs[index].loop { isPaid[loop] = true }
     }
 
     /// Everything that one invocation can be charged, when all of it is known.
-    var worstCase: UInt64? {
+    private func worstCase() -> UInt64? {
         var sum: UInt64 = 0
         // Jumps back to one head share a bound.
-        var isCounted = [Bool](repeating: false, count: loops.count)
-        for cost in costs {
+        let isCounted = view.arena.table(facts.loops.count, false)
+        for cost in facts.costs {
             guard let bound = cost.bound else { return nil }
             if let loop = cost.loop {
                 if isCounted[loop] { continue }

@@ -18,23 +18,29 @@ struct LoopForest {
     let block: Table<Int32>
     private let parent: Table<Int32>
     /// Per number: the last one below it in the search tree.
-    private let lastBelow: Table<Int32>
+    let lastBelow: Table<Int32>
     /// Per number: the head of the innermost loop that it is in, its own loop apart; 0 for none.
     let header: Table<Int32>
     let isHead: Table<Bool>
     /// Whether some loop can be entered other than at its head. Nothing is said about loops then.
     private(set) var isIrreducible = false
     private var hasHeads = false
-    /// Per number: where its predecessors begin in `predecessors`; one more at the end.
-    private let firstPredecessor: Table<Int32>
-    private var predecessors: Table<Int32>
+    private let predecessors: FlowGraph.Grouped
+    private let hasProcedures: Bool
     /// Per number: its place in a preorder of the dominator tree, and how many it dominates, itself included.
     private let place: Table<Int32>
     private let dominated: Table<Int32>
 
-    init(_ view: FragmentView, _ flow: FlowGraph, _ states: borrowing BlockStates) {
+    /// Per head: the least and the greatest place in the dominator tree of the nodes from which a jump leads back to it.
+    private let firstLatch: Table<Int32>
+    private let lastLatch: Table<Int32>
+
+    /// - Parameter predecessors: of each block of `flow`.
+    init(_ view: FragmentView, _ flow: FlowGraph, _ predecessors: FlowGraph.Grouped) {
         self.view = view
         self.flow = flow
+        self.predecessors = predecessors
+        hasProcedures = !view.code.procedures.isEmpty
         let arena = view.arena
         let capacity = view.hasLoops ? flow.order.count + 1 : 1
         number = arena.table(flow.blocks.count, -1)
@@ -43,13 +49,12 @@ struct LoopForest {
         lastBelow = arena.table(capacity, 0)
         header = arena.table(capacity, 0)
         isHead = arena.table(capacity, false)
-        firstPredecessor = arena.table(capacity + 1, 0)
-        predecessors = arena.table(0, 0)
         place = arena.table(capacity, 0)
         dominated = arena.table(capacity, 1)
+        firstLatch = arena.table(capacity, Int32.max)
+        lastLatch = arena.table(capacity, 0)
         guard view.hasLoops else { return }
-        search(states)
-        collectPredecessors()
+        search()
         findLoops()
         if hasHeads, !isIrreducible { findDominators() }
     }
@@ -57,25 +62,41 @@ struct LoopForest {
     /// The head of the innermost loop that a node is in, its own when it is a head; 0 for none.
     func loop(of node: Int) -> Int { isHead[node] ? node : Int(header[node]) }
 
-    /// The nodes from which a jump leads back to the head of a loop.
-    func latches(_ head: Int) -> [Int] {
-        predecessors(head).filter { isBelow(Int($0), head) }.map { Int($0) }
-    }
-
-    /// Whether every way round the loop passes a node.
+    /// Whether every way round the loop passes a node: it dominates all from which a jump leads back to the head.
     func isOnEveryRound(_ node: Int, _ head: Int) -> Bool {
-        predecessors(head).allSatisfy { !isBelow(Int($0), head) || dominates(node, Int($0)) }
+        firstLatch[head] >= place[node] && lastLatch[head] < place[node] + dominated[node]
     }
 
-    private func dominates(_ node: Int, _ other: Int) -> Bool {
+    /// Whether an edge from a node of the loop stays in it. Loops are entered at their heads only.
+    func isInside(_ node: Int, _ head: Int) -> Bool { node == head || Int(header[node]) == head }
+
+    /// Whether every path to `other` passes `node`.
+    func dominates(_ node: Int, _ other: Int) -> Bool {
         place[other] >= place[node] && place[other] < place[node] + dominated[node]
     }
 
+    /// Calls `body` for each node from which an edge leads to one, within its procedure.
     @inline(__always)
-    private func predecessors(_ node: Int) -> UnsafeBufferPointer<Int32> {
-        let first = Int(firstPredecessor[node])
-        return UnsafeBufferPointer(
-            start: predecessors.base + first, count: Int(firstPredecessor[node + 1]) - first)
+    private func forEachPredecessor(_ node: Int, _ body: (Int) -> Void) {
+        let block = Int(self.block[node])
+        if parent[node] == 0 { body(0) }
+        for predecessor in predecessors[block] {
+            let from =
+                hasProcedures ? self.predecessor(Int(predecessor), block) : Int(number[Int(predecessor)])
+            if from >= 0 { body(from) }
+        }
+    }
+
+    /// The node that leads to a block where the flow of the whole fragment has one of its predecessors: from a
+    /// procedure's exit the call leads there, to a procedure's entry the root, for which -1 stands.
+    private func predecessor(_ predecessor: Int, _ block: Int) -> Int {
+        if predecessor >= flow.codeBlockCount { return Int(number[block - 1]) }
+        return endsWithCall(predecessor) ? -1 : Int(number[predecessor])
+    }
+
+    @inline(__always)
+    private func endsWithCall(_ block: Int) -> Bool {
+        view.uses[Int(flow.blocks[block].end) - 1].shape == .call
     }
 
     /// Whether `node` is `ancestor` or lies below it in the search tree.
@@ -98,25 +119,25 @@ struct LoopForest {
     /// Within a procedure: a call leads to what stands behind it, and `ret` nowhere.
     @inline(__always)
     private func successorCount(_ block: Int) -> Int {
+        guard hasProcedures else { return Int(flow.blocks[block].successorCount) }
         switch view.uses[Int(flow.blocks[block].end) - 1].shape {
-        case .call: 1
-        case .return: 0
-        default: Int(flow.blocks[block].successorCount)
+        case .call: return 1
+        case .return: return 0
+        default: return Int(flow.blocks[block].successorCount)
         }
     }
 
     @inline(__always)
     private func successor(_ block: Int, _ place: Int) -> Int {
-        view.uses[Int(flow.blocks[block].end) - 1].shape == .call
-            ? block + 1 : flow.successor(block, place)
+        hasProcedures && endsWithCall(block) ? block + 1 : flow.successor(block, place)
     }
 
-    private mutating func search(_ states: borrowing BlockStates) {
+    private mutating func search() {
         let stack: Table<(node: Int32, next: Int32)> = view.arena.uninitialised(block.count)
         var depth = 0
         for procedure in -1..<view.code.procedures.count {
             let root = entry(procedure)
-            guard states.isReached(root), number[root] < 0 else { continue }
+            guard flow.blocks[root].isReachable, number[root] < 0 else { continue }
             enter(root, below: 0, stack, &depth)
             while depth > 0 {
                 let (node, next) = stack[depth - 1]
@@ -128,7 +149,7 @@ struct LoopForest {
                 }
                 stack[depth - 1].next = next + 1
                 let to = successor(from, Int(next))
-                if number[to] < 0, states.isReached(to) { enter(to, below: node, stack, &depth) }
+                if number[to] < 0, flow.blocks[to].isReachable { enter(to, below: node, stack, &depth) }
             }
         }
         lastBelow[0] = Int32(count - 1)
@@ -143,35 +164,6 @@ struct LoopForest {
         stack[depth] = (Int32(count), 0)
         depth += 1
         count += 1
-    }
-
-    @inline(__always)
-    private func forEachEdge(_ body: (_ from: Int, _ to: Int) -> Void) {
-        for procedure in -1..<view.code.procedures.count {
-            let root = Int(number[entry(procedure)])
-            if root >= 0 { body(0, root) }
-        }
-        for node in 1..<max(1, count) {
-            let from = Int(block[node])
-            for place in 0..<successorCount(from) {
-                let to = Int(number[successor(from, place)])
-                if to >= 0 { body(node, to) }
-            }
-        }
-    }
-
-    private mutating func collectPredecessors() {
-        let first = firstPredecessor
-        forEachEdge { first[$1 + 1] += 1 }
-        for node in 0..<count { first[node + 1] += first[node] }
-        let next: Table<Int32> = view.arena.uninitialised(count)
-        for node in 0..<count { next[node] = first[node] }
-        let list: Table<Int32> = view.arena.uninitialised(Int(first[count]))
-        forEachEdge { from, to in
-            list[Int(next[to])] = Int32(from)
-            next[to] += 1
-        }
-        predecessors = list
     }
 
     // MARK: Loops
@@ -190,22 +182,26 @@ struct LoopForest {
                 members[memberCount] = Int32(node)
                 memberCount += 1
             }
-            for predecessor in predecessors(head) where isBelow(Int(predecessor), head) {
+            forEachPredecessor(head) { predecessor in
+                guard isBelow(predecessor, head) else { return }
                 isHead[head] = true
-                hasHeads = true
-                take(Self.find(Int(predecessor), representative))
+                take(Self.find(predecessor, representative))
             }
+            guard isHead[head] else { continue }
+            hasHeads = true
             var next = 0
             while next < memberCount {
                 let member = Int(members[next])
                 next += 1
-                for predecessor in predecessors(member) where !isBelow(Int(predecessor), member) {
-                    let other = Self.find(Int(predecessor), representative)
-                    guard isBelow(other, head) else {
-                        isIrreducible = true
-                        return
-                    }
-                    take(other)
+                var isEnteredBeside = false
+                forEachPredecessor(member) { predecessor in
+                    guard !isBelow(predecessor, member) else { return }
+                    let other = Self.find(predecessor, representative)
+                    if isBelow(other, head) { take(other) } else { isEnteredBeside = true }
+                }
+                guard !isEnteredBeside else {
+                    isIrreducible = true
+                    return
                 }
             }
             for place in 0..<memberCount {
@@ -261,9 +257,7 @@ struct LoopForest {
             return Int(label[node])
         }
         for node in stride(from: count - 1, through: 1, by: -1) {
-            for predecessor in predecessors(node) {
-                semi[node] = min(semi[node], semi[evaluate(Int(predecessor))])
-            }
+            forEachPredecessor(node) { semi[node] = min(semi[node], semi[evaluate($0)]) }
             ancestor[node] = parent[node]
         }
         for node in 1..<max(1, count) {
@@ -283,6 +277,13 @@ struct LoopForest {
             place[node] = next[above]
             next[above] += dominated[node]
             next[node] = place[node] + 1
+        }
+        for head in 1..<max(1, count) where isHead[head] {
+            forEachPredecessor(head) { latch in
+                guard isBelow(latch, head) else { return }
+                firstLatch[head] = min(firstLatch[head], place[latch])
+                lastLatch[head] = max(lastLatch[head], place[latch])
+            }
         }
     }
 }
