@@ -16,6 +16,8 @@ final class Inductions {
         var next: Int32
         /// Everything that the loop was entered with until now.
         var entry = AbstractValue.top
+        /// Whether it is left to widening how far it goes; a comparison may still count the loop by it.
+        var isLeft = false
 
         var isNarrow: Bool { step.opcode.type.size == 4 }
     }
@@ -166,7 +168,9 @@ final class Inductions {
             let value = values[register]
             saved[Int(register.number)] = value
             if goesRound {
-                values[register] = states.value(Int(register.number), at: block)
+                if !variables[variable].isLeft {
+                    values[register] = states.value(Int(register.number), at: block)
+                }
             } else {
                 variables[variable].entry = isReached ? variables[variable].entry.joined(value) : value
             }
@@ -227,34 +231,33 @@ final class Inductions {
         }
         forEachVariable(loop) { variable in
             let variable = variables[variable]
+            guard !variable.isLeft else { return }
             values[variable.step.rd] = variable.entry.advanced(
                 by: amount(variable), times: trips, isNarrow: variable.isNarrow)
         }
         test = Int(loops[loop].firstTest)
         while test >= 0 {
-            let register = variables[Int(tests[test].variable)].step.rd
-            if let course = course(tests[test]) { course.confine(&values[register]) }
+            let variable = variables[Int(tests[test].variable)]
+            if !variable.isLeft, let course = course(tests[test]) {
+                course.confine(&values[variable.step.rd])
+            }
             test = Int(tests[test].next)
         }
-        if !isReached { dropUnbounded(loop, values) }
+        if !isReached { leaveUnbounded(loop, values) }
     }
 
     /// Leaves it to widening how far those variables go of which nothing is known here.
-    private func dropUnbounded(_ loop: Int, _ values: RegisterValues) {
-        var last: Int32 = -1
+    private func leaveUnbounded(_ loop: Int, _ values: RegisterValues) {
+        var isAnyKnown = false
         forEachVariable(loop) { variable in
             let register = variables[variable].step.rd
-            guard values[register].isUnbounded(isNarrow: variables[variable].isNarrow) else {
-                last = Int32(variable)
-                return
-            }
-            values[register] = saved[Int(register.number)]
-            if last < 0 {
-                loops[loop].firstVariable = variables[variable].next
+            if values[register].isUnbounded(isNarrow: variables[variable].isNarrow) {
+                variables[variable].isLeft = true
+                values[register] = saved[Int(register.number)]
             } else {
-                variables[Int(last)].next = variables[variable].next
+                isAnyKnown = true
             }
         }
-        if loops[loop].firstVariable < 0 { loopOfBlock[Int(loops[loop].head)] = -1 }
+        if !isAnyKnown { loopOfBlock[Int(loops[loop].head)] = -1 }
     }
 }
