@@ -259,9 +259,7 @@ private struct ModuleReader {
         // A cursor of its own, which stays in registers.
         var cursor = cursor
         var instructions = [Instruction](repeating: Instruction(Opcode(.macro)), count: count)
-        try instructions.withUnsafeMutableBufferPointer { buffer throws(DecodingFailure) in
-            for index in 0..<count { buffer[index] = try cursor.instruction(layouts) }
-        }
+        for index in 0..<count { instructions[index] = try cursor.instruction(layouts) }
         self.cursor = cursor
         return instructions
     }
