@@ -53,25 +53,23 @@ extension Emitter {
     var levelsSlot: Memory { slotMemory(UInt8(allocation.slotCount + 1)) }
 
     /// Calls the fragment behind a slot of the jump table. The slot is read now: late binding.
-    mutating func emitSubCall(_ instruction: VInstruction) {
+    /// - Parameter isAtEntry: whether nothing has been done yet, so that the levels are still where they came in.
+    mutating func emitSubCall(_ instruction: VInstruction, isAtEntry: Bool) {
         usesBudget = true
         let noSlot = site(.abort(.noSuchSlot), instruction)
         let noBudget = site(.abort(.budgetExhausted), instruction)
         let tooDeep = site(.abort(.depthExceeded), instruction)
         let refused = assembler.newLabel()
         let resume = assembler.newLabel()
-        let slots = SCODE_OFFSET_ARGUMENTS + vcode.fragment.argumentCount * 8
 
-        loadOperand(instruction, .rax)
-        assembler.alu(.cmp, .w64, .rax, instanceField(SCODE_OFFSET_SLOT_COUNT))
-        assembler.jcc(.ae, noSlot)
-        if masksSpeculation { emitMaskUnlessBelow(.rax) }
+        let slot = emitSlotGuard(instruction, noSlot)
         assembler.alu(.sub, .w64, Self.budget, immediate: 1)
         assembler.jcc(.b, noBudget)
-        assembler.load(.w64, .rcx, levelsSlot)
+        // The store of one level and the load of the next would be a chain through all of them.
+        if !isAtEntry { assembler.load(.w64, .rcx, levelsSlot) }
         assembler.alu(.sub, .w64, .rcx, immediate: 1)
         assembler.jcc(.b, tooDeep)
-        assembler.load(.w64, .rdx, Memory(Self.instance, index: .rax, .x8, Int32(slots)))
+        assembler.load(.w64, .rdx, slot)
         assembler.test(.w64, .rdx, .rdx)
         assembler.jcc(.e, resume)  // nobody is there
 
@@ -87,6 +85,22 @@ extension Emitter {
         assembler.load(.w64, Self.instance, savedInstance)
         transferHomes(instruction, isSave: false)
         assembler.bind(resume)
+    }
+
+    /// Sees that there is such a slot. Returns where it is, which may need rax.
+    private mutating func emitSlotGuard(_ instruction: VInstruction, _ noSlot: CodeLabel) -> Memory {
+        let slots = Int32(SCODE_OFFSET_ARGUMENTS + vcode.fragment.argumentCount * 8)
+        if instruction.hasImmediate, (0..<1 << 16).contains(instruction.immediate), !masksSpeculation {
+            let slot = Int32(instruction.immediate)
+            assembler.alu(.cmp, .w64, instanceField(SCODE_OFFSET_SLOT_COUNT), immediate: slot)
+            assembler.jcc(.be, noSlot)
+            return Memory(Self.instance, slots + slot * 8)
+        }
+        loadOperand(instruction, .rax)
+        assembler.alu(.cmp, .w64, .rax, instanceField(SCODE_OFFSET_SLOT_COUNT))
+        assembler.jcc(.ae, noSlot)
+        if masksSpeculation { emitMaskUnlessBelow(.rax) }
+        return Memory(Self.instance, index: .rax, .x8, slots)
     }
 
     /// A sub-fragment accepted or was aborted: the innermost caller notes whose it was, then all return.

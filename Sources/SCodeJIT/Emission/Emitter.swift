@@ -251,7 +251,7 @@ struct Emitter: ~Copyable {
         case .abort:
             let abort = site(.abort(.policy), instruction)
             assembler.jmp(abort)
-        case .callSub: emitSubCall(instruction)
+        case .callSub: emitSubCall(instruction, isAtEntry: index == 0)
         case .hostArgument: emitHostArgument(instruction)
         case .callHost: emitHostCall(instruction)
         }
