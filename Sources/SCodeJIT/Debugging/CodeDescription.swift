@@ -65,8 +65,7 @@ struct CodeDescription {
         files = fragment.sourceFiles.map { Self.absolute(Self.printable($0), directory) }
         lines = Self.lines(fragment, machine, notes)
         stack = notes.stack
-        let hasOuter = machine.outerEntry != machine.innerEntry
-        let end = hasOuter ? machine.outerEntry : bytes.count
+        let end = machine.lastEntry ?? bytes.count
         let all = [
             Part(name: name, range: 0..<notes.helpersOffset, clobbered: notes.saved),
             Part(name: name + ".stubs", range: notes.helpersOffset..<(notes.abortOffset ?? end)),
@@ -99,7 +98,7 @@ struct CodeDescription {
             add(Int(range.offset), fragment.code.sourceRange(at: Int(range.instruction)))
         }
         add(notes.helpersOffset, .none)
-        if machine.outerEntry != machine.innerEntry { add(machine.outerEntry, heading) }
+        if let entry = machine.lastEntry { add(entry, heading) }
         return rows.allSatisfy { $0.line == 0 } ? [] : rows
     }
 

@@ -75,6 +75,10 @@ struct CodeLayout {
             }
             most += mostBytes(of: instructions[index])
             about += instructions[index].estimatedSize
+            // The flags may be there already.
+            if operation == .branch, index > 0, instructions[index - 1].setsFlags(of: instructions[index]) {
+                about -= 3
+            }
         }
     }
 
@@ -169,6 +173,8 @@ extension VInstruction {
     fileprivate var estimatedSize: Int {
         switch operation {
         case .label: 0
+        case .move: 3
+        case .load where isFolded: 3
         case .branch: isNear ? 5 : 9
         case .jump: isNear ? 2 : 5
         case .guardBudget: 4

@@ -214,8 +214,8 @@ extension Emitter {
 
     /// scode_result outer(scode_context *, scode_instance *, const uint64_t *arguments): saves what C wants
     /// saved, sets the pinned registers, calls the inner entry. A fragment that needs none of this is its own
-    /// outer entry, or has another prologue there.
-    mutating func emitOuterEntry(_ inner: Int, _ entry: CodeLabel, _ body: CodeLabel) -> Int {
+    /// outer entry.
+    mutating func emitOuterEntry(_ inner: Int, _ entry: CodeLabel) -> Int {
         var saved: [GPR] = []
         saved.reserveCapacity(6)
         if makesCalls {
@@ -224,23 +224,16 @@ extension Emitter {
             for register in [GPR.rbx, .rbp, .r12] where allocation.uses(register) {
                 saved.append(register)
             }
-            // The prologue alone can have it where C has put it.
-            let isLeaf = saved.isEmpty && !usesBudget && !usesContext
-            if usesInstance || (readsConstants && !isLeaf) { saved.append(Self.instance) }
+            if usesInstance || readsConstants { saved.append(Self.instance) }
             if usesBudget { saved.append(Self.budget) }
             if usesContext || usesBudget { saved.append(Self.context) }
         }
-        if saved.isEmpty, !readsConstants { return inner }
+        if saved.isEmpty { return inner }
 
         assembler.align(to: 16)
         let outer = assembler.position
         noteStack(0)
         notes?.saved = saved
-        if saved.isEmpty {
-            emitPrologue(instance: .rsi)
-            assembler.jmp(body)
-            return outer
-        }
         let padding: Int32 = saved.count % 2 == 0 ? 8 : 0  // with the return address: aligned to 16
         for register in saved { push(register) }
         if padding != 0 { growStack(padding) }
@@ -255,6 +248,43 @@ extension Emitter {
         for register in saved.reversed() { pop(register) }
         assembler.ret()
         return outer
+    }
+
+    /// The inner entry of a leaf, to which sub-fragment calls come: it finds the instance elsewhere.
+    mutating func emitInnerEntry(_ outer: Int, _ body: CodeLabel) -> Int {
+        guard readsConstants else { return outer }
+        assembler.align(to: 16)
+        let inner = assembler.position
+        noteStack(0)
+        emitPrologue(instance: Self.instance)
+        usesInstance = false
+        assembler.jmp(body)
+        return inner
+    }
+
+    /// Whether the body uses no pinned register and none that C wants saved: constants of the instance are all that it has
+    /// of it, and the prologue reads those.
+    var needsNothing: Bool {
+        if observation == .all || makesCalls { return false }
+        for register in [GPR.rbx, .rbp, .r12] where allocation.uses(register) { return false }
+        return vcode.instructions.allSatisfy { instruction in
+            if let constant = instruction.constant {
+                guard case .machine = allocation.location(constant) else { return false }
+            }
+            switch instruction.operation {
+            case .address, .branch, .jump, .jumpTable, .label, .trap, .accept, .refuse, .anchor: return true
+            case .regionBase: return false
+            case _ where instruction.operation.isAccess:
+                switch instruction.place {
+                case .host, .hostIndexed, .simulated, .simulatedAddress: return true
+                case .anchored:
+                    if case .machine = allocation.location(anchor: instruction.anchor) { return true }
+                    return false
+                case .address, .offset, .cachedPage, .window: return false
+                }
+            default: return instruction.isPure
+            }
+        }
     }
 
     // MARK: Exits

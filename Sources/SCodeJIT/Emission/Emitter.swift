@@ -7,7 +7,7 @@ import X86Assembler
 ///
 /// The layout: inner entry, body, cold code (one piece per guard, reached by its one `jcc`), one stub per
 /// abort reason, jump tables, outer entry. The outer entry comes last since only then it is known which
-/// registers have to be saved.
+/// registers have to be saved. Of a leaf, which needs none, the outer entry comes first and the inner one last.
 ///
 /// Conventions inside: rax, rcx, rdx, xmm14, xmm15 are scratch; r13 instance, r14 budget, r15 context; rsp is
 /// aligned to 16 when the fragment has a frame. The frame holds slots of SCODE registers, then the instance and the levels
@@ -139,9 +139,10 @@ struct Emitter: ~Copyable {
 
     /// *Requires* VCode and an allocation of the same fragment. *Produces* machine code.
     consuming func run() throws(CompileFailure) -> MachineCode {
-        let inner = assembler.position
+        let isLeaf = needsNothing
+        let first = assembler.position
         let entry = assembler.boundLabel()
-        emitPrologue(instance: Self.instance)
+        emitPrologue(instance: isLeaf ? .rsi : Self.instance)
         // From here on, whether anything but the prologue uses it.
         usesInstance = false
         let body = assembler.boundLabel()
@@ -159,13 +160,14 @@ struct Emitter: ~Copyable {
         emitColdPaths()
         emitStubs()
         emitTables()
-        let outer = emitOuterEntry(inner, entry, body)
+        let second = isLeaf ? emitInnerEntry(first, body) : emitOuterEntry(first, entry)
+        if isLeaf, usesInstance || usesContext || usesBudget { throw .internalError("no leaf") }
         if assembler.overflowed { throw .codeTooLarge }
         do { try assembler.finish() } catch { throw .internalError("\(error)") }
         let bytes = [UInt8](assembler.bytes)
         return MachineCode(
-            bytes: bytes, innerEntry: inner, outerEntry: outer, sites: sites, ranges: ranges,
-            coldOffset: cold, bodyOffset: bodyOffset,
+            bytes: bytes, innerEntry: isLeaf ? second : first, outerEntry: isLeaf ? first : second,
+            sites: sites, ranges: ranges, coldOffset: cold, bodyOffset: bodyOffset,
             faultStubOffset: faultStub.flatMap { assembler.offset(of: $0) }, allocation: allocation,
             notes: notes)
     }

@@ -20,6 +20,8 @@ public struct MachineCode {
     public let bytes: [UInt8]
     let innerEntry: Int
     let outerEntry: Int
+    /// Of the two the one that lies behind the body and all else; nil when they are the same.
+    var lastEntry: Int? { innerEntry == outerEntry ? nil : max(innerEntry, outerEntry) }
     /// Sorted by offset.
     let sites: [ExitSite]
     /// Sorted by offset; the machine code of an instruction begins here.
