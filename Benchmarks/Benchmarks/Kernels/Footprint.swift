@@ -47,7 +47,8 @@ struct Footprint: Codable {
         }
         verified = []
         let installed = fragments.count
-        let with = resident()
+        // The bytes of the modules are there before, and so they are now.
+        let with = withExtendedLifetime(modules) { resident() }
         let running = try seconds {
             for (index, fragment) in fragments.enumerated() {
                 let departure = fragment.enter(budget: acceptor.budget)
@@ -57,7 +58,7 @@ struct Footprint: Codable {
             }
         }
         fragments = []
-        let after = resident()
+        let after = withExtendedLifetime(modules) { resident() }
         func each(_ bytes: UInt64) -> Double {
             Double(bytes - min(bytes, before)) / Double(max(installed, 1))
         }
