@@ -140,15 +140,15 @@ struct StructuralRules {
     }
 
     private mutating func checkLabels() {
-        var places: Set<String> = []
-        for label in code.labels {
+        var names = RepeatedNames()
+        for (index, label) in code.labels.enumerated() {
             if Int(label.position) >= code.instructions.count {
                 report(
                     .labels, at: nil, "label '\(label.name)' stands after the last instruction",
                     "put an instruction behind it")
             }
             // A stripped program has labels without names.
-            if code.labels.count > 1, !label.name.isEmpty, !places.insert(label.name).inserted {
+            if code.labels.count > 1, !label.name.isEmpty, names.isRepeated(index, code.labels) {
                 report(.labels, at: nil, "label '\(label.name)' is placed twice")
             }
         }

@@ -119,6 +119,27 @@ import Testing
         #expect(abort.leftIn !== below)
     }
 
+    /// Levels are counted however a call is guarded, and wherever it stands.
+    @Test(arguments: EngineKind.allCases, [false, true])
+    func levelsEnd(_ engine: EngineKind, masksSpeculation: Bool) throws {
+        var acceptor = Self.acceptor
+        acceptor.guards.masksSpeculation = masksSpeculation
+        for before in ["", " setul x, 1\n"] {
+            let text = "fragment f() {\n\(before) sub 0\n accept 5\n}\n"
+            let code = try #require(try Module(text: text, acceptor: acceptor).fragment())
+            let fragment = try Fragment(code, slotCount: 1, engine: engine)
+            fragment.setSlot(0, fragment)
+            let invocation = fragment.invoke(budget: 90)
+            guard case .abort(let abort) = invocation.exit else {
+                Issue.record("\(invocation.exit)")
+                continue
+            }
+            #expect(abort.reason == .depthExceeded)
+            #expect(invocation.remainingBudget == 90 - acceptor.depth - 1)
+            fragment.setSlot(0, nil)
+        }
+    }
+
     /// A caller keeps the code that it calls.
     @Test(arguments: EngineKind.allCases) func keepsWhatItCalls(_ engine: EngineKind) throws {
         weak var called: Fragment?

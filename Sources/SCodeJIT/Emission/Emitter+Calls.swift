@@ -65,8 +65,8 @@ extension Emitter {
         let slot = emitSlotGuard(instruction, noSlot)
         assembler.alu(.sub, .w64, Self.budget, immediate: 1)
         assembler.jcc(.b, noBudget)
-        // The store of one level and the load of the next would be a chain through all of them.
-        if !isAtEntry { assembler.load(.w64, .rcx, levelsSlot) }
+        // The store of one level and the load of the next would be a chain through all of them. Masks are made in rcx.
+        if !isAtEntry || masksSpeculation { assembler.load(.w64, .rcx, levelsSlot) }
         assembler.alu(.sub, .w64, .rcx, immediate: 1)
         assembler.jcc(.b, tooDeep)
         assembler.load(.w64, .rdx, slot)
