@@ -81,6 +81,27 @@ import Testing
         #expect(machine.swaps == 5)
     }
 
+    /// No register is left for what the cache knows, so a call does not destroy it.
+    @Test(arguments: EngineKind.allCases) func aCallMayChangeThePageOfTheFrame(_ engine: EngineKind) throws {
+        let machine = Machine()
+        let names = (0..<12).map { "k\($0)" }
+        let exit = try run(
+            """
+            \(Self.loads)
+            \(names.map { "setul \($0), 1" }.joined(separator: "\n"))
+            again:
+                lduli x, base, 0
+                addul sum, sum, x
+            \(names.map { "addul \($0), \($0), i\naddul \($0), \($0), x" }.joined(separator: "\n"))
+                sys_ask answer, i
+                addul i, i, 1
+                bltul i, 4, again
+            \(names.map { "andul \($0), \($0), 0\naddul sum, sum, \($0)" }.joined(separator: "\n"))
+                accept sum
+            """, engine, budget: 9, machine: machine)
+        #expect(exit == .accept(1 + 100 + 1 + 100))
+    }
+
     /// The budget ends with each round.
     @Test(arguments: EngineKind.allCases) func anInterruptionMayChangeThePage(_ engine: EngineKind) throws {
         let machine = Machine()
