@@ -91,6 +91,7 @@ import Testing
             \(names.map { "setul \($0), 1" }.joined(separator: "\n"))
             again:
                 lduli x, base, 0
+                lduli x, base, 0    // the second finds the page in the TLB, and fills the cache
                 addul sum, sum, x
             \(names.map { "addul \($0), \($0), i\naddul \($0), \($0), x" }.joined(separator: "\n"))
                 sys_ask answer, i
