@@ -33,29 +33,29 @@ struct VInstruction: BitwiseCopyable {
     }
     /// Whether the operation works on 64 bits; on 32 otherwise, with a zero-extended result.
     var isWide: Bool {
-        get { what & Bit.isWide != 0 }
-        set { what = newValue ? what | Bit.isWide : what & ~Bit.isWide }
+        get { what[bit: Bit.isWide] }
+        set { what[bit: Bit.isWide] = newValue }
     }
     /// Whether the last source is `immediate` rather than `b` (of accept, callSub, hostArgument: `a`).
     var hasImmediate: Bool {
-        get { what & Bit.hasImmediate != 0 }
-        set { what = newValue ? what | Bit.hasImmediate : what & ~Bit.hasImmediate }
+        get { what[bit: Bit.hasImmediate] }
+        set { what[bit: Bit.hasImmediate] = newValue }
     }
     /// Of `load` and of conversions to and from integers: signed. Of a guard: the access is a store. Of
     /// `callHost`: there is a result. Of a division by a constant: a multiplication does it.
     var flag: Bool {
-        get { what & Bit.flag != 0 }
-        set { what = newValue ? what | Bit.flag : what & ~Bit.flag }
+        get { what[bit: Bit.flag] }
+        set { what[bit: Bit.flag] = newValue }
     }
     /// Of a jump or branch: the machine code is known to reach its target, which is ahead, with a byte.
     var isNear: Bool {
-        get { what & Bit.isNear != 0 }
-        set { what = newValue ? what | Bit.isNear : what & ~Bit.isNear }
+        get { what[bit: Bit.isNear] }
+        set { what[bit: Bit.isNear] = newValue }
     }
     /// Of a load: the next instruction takes the value from memory, and no register gets it.
     var isFolded: Bool {
-        get { what & Bit.isFolded != 0 }
-        set { what = newValue ? what | Bit.isFolded : what & ~Bit.isFolded }
+        get { what[bit: Bit.isFolded] }
+        set { what[bit: Bit.isFolded] = newValue }
     }
     /// Bytes, of extensions, memory operations and integers that are converted.
     var size: UInt8 {
@@ -111,6 +111,13 @@ struct VInstruction: BitwiseCopyable {
 }
 
 extension UInt64 {
+    /// One of its bits, by mask.
+    @inline(__always)
+    fileprivate subscript(bit mask: UInt64) -> Bool {
+        get { self & mask != 0 }
+        set { self = newValue ? self | mask : self & ~mask }
+    }
+
     /// The byte of a number, counted from the low end.
     @inline(__always)
     fileprivate subscript(byte number: UInt64) -> UInt8 {
