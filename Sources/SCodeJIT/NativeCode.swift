@@ -55,6 +55,7 @@ public final class NativeCode: Sendable {
         try check(vcode)
         if !processor.countsBits, vcode.countsBits { throw .unsupportedProcessor }
         let allocation = LinearScan.run(vcode, observing: observation)
+        if optimisations.contains(.loopRotation) { LoopRotation.run(&vcode) }
         CodeLayout(allocation).run(&vcode)
         return try Emitter(
             consume vcode, consume allocation, observing: observation,

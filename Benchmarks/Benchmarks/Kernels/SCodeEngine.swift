@@ -218,7 +218,7 @@ extension Optimisations {
         ("strength reduction", .strengthReduction), ("anchor hoisting", .anchorHoisting),
         ("dead code", .deadCode), ("operand folding", .operandFolding),
         ("page caching", .pageCaching),
-        ("division by constants", .divisionByConstants),
+        ("division by constants", .divisionByConstants), ("loop rotation", .loopRotation),
     ]
 
     /// Each pass by itself; one that has no name yet by the number of its bit.

@@ -16,8 +16,11 @@ public struct Optimisations: OptionSet, Sendable, Hashable {
     public static let pageCaching = Optimisations(rawValue: 16)
     /// Division by a constant is multiplication.
     public static let divisionByConstants = Optimisations(rawValue: 32)
+    /// The end of a loop's round stands before its head, where the loop skips to it.
+    public static let loopRotation = Optimisations(rawValue: 64)
     public static let all: Optimisations = [
         .strengthReduction, .anchorHoisting, .deadCode, .operandFolding, .pageCaching, .divisionByConstants,
+        .loopRotation,
     ]
 }
 
