@@ -63,8 +63,7 @@ func checkVerifier(_ input: UnsafeRawBufferPointer) throws(Finding) {
             let count = code.instructions.count
             try require(fragment.code == code, "what is verified is what was given")
             try require(
-                fragment.initialised.count == count && fragment.liveBefore.count == count
-                    && fragment.accesses.count == count,
+                fragment.facts.count == count,
                 "there are facts for each instruction")
         }
         guard let machine = FuzzMachine(program.regions) else { continue }

@@ -1,5 +1,5 @@
 /// How loads and stores in a region are guarded (thesis section 3.4).
-public enum MemoryPolicy: UInt8, CaseIterable, Sendable {
+public enum MemoryPolicy: UInt8, CaseIterable, Sendable, BitwiseCopyable {
     /// Each address is known when the fragment is downloaded and checked then; nothing is left to check.
     case `static`
     /// Address and size are held against the region's bounds at each access.

@@ -60,11 +60,11 @@ final class FactChecker {
         if opcode.shape.isAccess {
             let address = registers[Int(instruction.rs1.number)] &+ second
             checkAddress(index, address, UInt64(opcode.type.size))
-            if opcode.isAtomic, fragment.isSafe[index], address % UInt64(opcode.type.size) != 0 {
+            if opcode.isAtomic, fragment.facts[index].isSafe, address % UInt64(opcode.type.size) != 0 {
                 report(index, "address \(address) was said to be aligned")
             }
         }
-        guard fragment.isSafe[index] else { return }
+        guard fragment.facts[index].isSafe else { return }
         switch opcode.operation {
         case .div, .mod:
             if !opcode.type.isFloat, opcode.type.canonical(second) == 0 {
@@ -81,7 +81,7 @@ final class FactChecker {
 
     private func checkAddress(_ index: Int, _ address: UInt64, _ size: UInt64) {
         let region: UInt8
-        switch fragment.accesses[index] {
+        switch fragment.facts[index].access {
         case .unknown, .based: return
         case .inside(let inside): region = inside
         case .proved(let inside, let offset):

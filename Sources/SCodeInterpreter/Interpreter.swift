@@ -127,7 +127,7 @@ public struct Interpreter {
 
         func observed(_ observation: RegisterObservation, at index: Int) -> RegisterFile {
             var file = RegisterFile(valid: observation.registers(fragment, at: index))
-            let doubles = fragment.doubles[index]
+            let doubles = fragment.facts[index].doubles
             for register in file.valid.registers {
                 // Of a floating-point register that may hold an f, the low half.
                 let isHalf = register.bank == .float && !doubles.contains(register)
@@ -155,7 +155,7 @@ public struct Interpreter {
 
     /// A backward jump that is taken, or the call of a procedure.
     private mutating func charge(_ index: Int, _ frame: Frame) throws(Fault) {
-        if frame.fragment.costsBudget[index] {
+        if frame.fragment.facts[index].costsBudget {
             if budget == 0, frame.fragment.acceptor.isInterruptible, context.pointee.activation != nil {
                 interruption?.pointee.registers = frame.observed(observation, at: index)
                 interruption?.pointee.instruction = index
@@ -231,13 +231,13 @@ public struct Interpreter {
                 frame[instruction.rs1], from: instruction.opcode.sourceType, to: type)
         case .load:
             let address = frame[instruction.rs1] &+ frame.second(instruction)
-            let fact = frame.fragment.accesses[index]
+            let fact = frame.fragment.facts[index].access
             let memory = frame.memory
             let word = try access(isStore: false) { memory.load(address, type.size, fact) }
             frame[instruction.rd] = type.canonical(word)
         case .store:
             let address = frame[instruction.rs1] &+ frame.second(instruction)
-            let fact = frame.fragment.accesses[index]
+            let fact = frame.fragment.facts[index].access
             let memory = frame.memory
             let value = frame[instruction.value]
             try access(isStore: true) { memory.store(value, address, type.size, fact) }
@@ -281,7 +281,7 @@ public struct Interpreter {
         let opcode = instruction.opcode
         let address = frame[instruction.rs1] &+ frame.second(instruction)
         let memory = frame.memory
-        let fact = frame.fragment.accesses[index]
+        let fact = frame.fragment.facts[index].access
         if address % UInt64(opcode.type.size) != 0 {
             throw Fault(reason: .misaligned, address: memory.reported(address, fact))
         }

@@ -47,7 +47,7 @@ struct ExitTable: ~Copyable, @unchecked Sendable {
             let record = Site(
                 returnOffset: site.returnOffset, instruction: site.instruction,
                 line: fragment.code.sourceRange(at: instruction).line,
-                doubles: UInt32(truncatingIfNeeded: fragment.doubles[instruction].rawValue >> 32),
+                doubles: UInt32(truncatingIfNeeded: fragment.facts[instruction].doubles.rawValue >> 32),
                 registers: observation.registers(fragment, at: instruction))
             memory.storeBytes(
                 of: record, toByteOffset: index * MemoryLayout<Site>.stride, as: Site.self)

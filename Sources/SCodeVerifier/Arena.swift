@@ -1,28 +1,42 @@
 /// Memory for the tables of one verification: handed out in pieces, given back all at once.
 ///
 /// A verification needs some thirty tables, each for a microsecond. As arrays they would cost more than what is
-/// worked out in them.
-final class Arena {
-    private var next: UnsafeMutableRawPointer
-    private var rest: Int
-    private var chunk: UnsafeMutableRawPointer
-    private var full: [UnsafeMutableRawPointer] = []
+/// worked out in them. Arenas and tables are addresses: passes hand them on without counting references.
+struct Arena: BitwiseCopyable {
+    private struct State {
+        /// What is left of the last chunk.
+        var next: UnsafeMutableRawPointer
+        var rest: Int
+        /// Each chunk begins with the address of the one before it.
+        var chunk: UnsafeMutableRawPointer
+    }
+    private let state: UnsafeMutablePointer<State>
 
     /// - Parameter bytes: how much will probably be asked for. More is there when it is needed.
     init(expecting bytes: Int) {
-        rest = bytes
-        chunk = Self.allocate(rest)
-        next = chunk
+        let header = MemoryLayout<Link>.size + MemoryLayout<State>.size
+        let chunk = Self.allocate(header + bytes, behind: nil)
+        state = (chunk + MemoryLayout<Link>.size).bindMemory(to: State.self, capacity: 1)
+        state.initialize(to: State(next: chunk + header, rest: bytes, chunk: chunk))
     }
+
+    private typealias Link = UnsafeMutableRawPointer?
 
     /// Memory aligned as the allocator does by itself, which is faster.
-    private static func allocate(_ bytes: Int) -> UnsafeMutableRawPointer {
-        .allocate(byteCount: bytes, alignment: MemoryLayout<Int>.alignment)
+    private static func allocate(_ bytes: Int, behind last: Link) -> UnsafeMutableRawPointer {
+        let chunk = UnsafeMutableRawPointer.allocate(
+            byteCount: bytes, alignment: MemoryLayout<Int>.alignment)
+        chunk.bindMemory(to: Link.self, capacity: 1).initialize(to: last)
+        return chunk
     }
 
-    deinit {
-        chunk.deallocate()
-        for chunk in full { chunk.deallocate() }
+    /// Gives all memory back. Neither the arena nor a table of it may be used any more.
+    func giveBack() {
+        var last: Link = state.pointee.chunk
+        while let chunk = last {
+            last = chunk.load(as: Link.self)
+            chunk.deallocate()
+        }
     }
 
     /// A table that holds the same at every place.
@@ -38,22 +52,26 @@ final class Arena {
     func uninitialised<Element: BitwiseCopyable>(_ count: Int) -> Table<Element> {
         let alignment = MemoryLayout<Element>.alignment
         let bytes = count * MemoryLayout<Element>.stride
-        var start = next.alignedUp(toMultipleOf: alignment)
-        if bytes + alignment > rest {
-            addChunk(bytes + alignment)
-            start = next.alignedUp(toMultipleOf: alignment)
-        }
-        rest -= (start - next) + bytes
-        next = start + bytes
+        if bytes + alignment > state.pointee.rest { addChunk(bytes + alignment) }
+        let next = state.pointee.next
+        let start = next.alignedUp(toMultipleOf: alignment)
+        state.pointee.rest -= (start - next) + bytes
+        state.pointee.next = start + bytes
         return Table(base: start.bindMemory(to: Element.self, capacity: count), count: count)
+    }
+
+    /// A table with the same contents.
+    func copy<Element: BitwiseCopyable>(_ table: Table<Element>) -> Table<Element> {
+        let copy: Table<Element> = uninitialised(table.count)
+        copy.base.initialize(from: table.base, count: table.count)
+        return copy
     }
 
     @inline(never)
     private func addChunk(_ bytes: Int) {
-        full.append(chunk)
-        rest = max(bytes, 1 << 16)
-        chunk = Self.allocate(rest)
-        next = chunk
+        let rest = max(bytes, 1 << 16)
+        let chunk = Self.allocate(MemoryLayout<Link>.size + rest, behind: state.pointee.chunk)
+        state.pointee = State(next: chunk + MemoryLayout<Link>.size, rest: rest, chunk: chunk)
     }
 }
 

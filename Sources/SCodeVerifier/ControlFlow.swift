@@ -16,13 +16,10 @@ public struct ControlFlow: Sendable {
     public let blocks: [Block]
     /// How many blocks have instructions.
     public let codeBlockCount: Int
-    /// Per instruction: the block it is in.
-    public let blockOfInstruction: [UInt32]
 
     init(_ graph: FlowGraph) {
         blocks = graph.blocks.array()
         codeBlockCount = graph.codeBlockCount
-        blockOfInstruction = graph.blockOfInstruction.array()
     }
 }
 
@@ -101,12 +98,11 @@ struct FlowGraph {
     }
 
     private mutating func findBlocks(_ view: FragmentView) {
-        let code = view.code
         let count = view.uses.count
         let starts = view.arena.table(count + 1, false)
         starts[0] = true
         for position in view.positions.elements { starts[Int(position)] = true }
-        for procedure in code.procedures { starts[Int(procedure.start)] = true }
+        for start in view.procedureStarts.elements { starts[Int(start)] = true }
         var blockCount = 0
         var edgeLimit = 0
         for index in 0..<count {
@@ -114,15 +110,16 @@ struct FlowGraph {
             guard view.uses[index].endsBlock else { continue }
             starts[index + 1] = true
             if view.uses[index].shape == .jumpTable {
-                edgeLimit += code.tables[Int(view.instruction(index).index)].labels.count
+                edgeLimit += view.code.tables[Int(view.instruction(index).index)].labels.count
             }
         }
         codeBlockCount = blockCount
-        let all = blockCount + code.procedures.count
+        let procedureCount = view.procedureStarts.count
+        let all = blockCount + procedureCount
         blocks = view.arena.table(all, ControlFlow.Block(start: UInt32(count), end: UInt32(count)))
         uses = view.arena.table(all, ([], []))
         // Two of each block; one more from an exit to behind each call.
-        edges = view.arena.uninitialised(edgeLimit + 2 * all + (code.procedures.isEmpty ? 0 : all))
+        edges = view.arena.uninitialised(edgeLimit + 2 * all + (procedureCount == 0 ? 0 : all))
         var block = -1
         var use: (reads: RegisterSet, writes: RegisterSet) = ([], [])
         for index in 0..<count {
@@ -143,7 +140,7 @@ struct FlowGraph {
     }
 
     private mutating func findCalls(_ view: FragmentView) {
-        let count = view.code.procedures.count
+        let count = view.procedureStarts.count
         guard count > 0 else { return }
         let first = view.arena.table(count + 1, UInt32(0))
         for block in 0..<codeBlockCount {
@@ -173,13 +170,13 @@ struct FlowGraph {
     }
 
     private mutating func connect(_ view: FragmentView) {
-        let code = view.code
+        let procedureStarts = view.procedureStarts
         // A table may list a label many times; one edge each is enough.
-        let listedBy = view.arena.table(code.tables.isEmpty ? 0 : blocks.count, UInt32.max)
+        let listedBy = view.arena.table(view.code.tables.isEmpty ? 0 : blocks.count, UInt32.max)
         var procedure = -1
         for block in 0..<codeBlockCount {
-            while procedure + 1 < code.procedures.count,
-                code.procedures[procedure + 1].start <= blocks[block].start
+            while procedure + 1 < procedureStarts.count,
+                procedureStarts[procedure + 1] <= blocks[block].start
             {
                 procedure += 1
             }
@@ -189,14 +186,14 @@ struct FlowGraph {
             switch last.shape {
             case .branch, .jump: addEdge(target(last.instruction.index, view))
             case .jumpTable:
-                for label in code.tables[Int(last.instruction.index)].labels {
+                for label in view.code.tables[Int(last.instruction.index)].labels {
                     let target = target(label, view)
                     if listedBy[target] == UInt32(block) { continue }
                     listedBy[target] = UInt32(block)
                     addEdge(target)
                 }
             case .call:
-                let start = code.procedures[Int(last.instruction.index)].start
+                let start = procedureStarts[Int(last.instruction.index)]
                 addEdge(Int(blockOfInstruction[Int(start)]))
             case .return: if procedure >= 0 { addEdge(exitBlock(ofProcedure: procedure)) }
             case .binary, .unary, .constant, .convert, .load, .store, .fetch, .compareExchange, .hostCall,
@@ -205,7 +202,7 @@ struct FlowGraph {
             }
             blocks[block].successorCount = UInt32(edgeCount) - blocks[block].firstSuccessor
         }
-        for procedure in code.procedures.indices {
+        for procedure in 0..<procedureStarts.count {
             let exit = exitBlock(ofProcedure: procedure)
             blocks[exit].firstSuccessor = UInt32(edgeCount)
             // V6: something stands behind every call.

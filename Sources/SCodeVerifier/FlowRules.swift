@@ -9,6 +9,7 @@ struct FlowRules {
     let regions: [Region]
     private let shared: SharedAcceptor
     private var acceptor: Acceptor { _read { yield shared.acceptor } }
+    private let sourceFiles: [String]
     let procedures: ProcedureFacts
     let flow: FlowGraph
     /// Per instruction: the provider's, when the acceptor has put in code of its own.
@@ -18,11 +19,13 @@ struct FlowRules {
     private let doubles: Table<RegisterSet>
 
     init(
-        _ view: FragmentView, regions: [Region], acceptor: SharedAcceptor, procedures: ProcedureFacts,
+        _ view: FragmentView, _ program: Program, _ acceptor: SharedAcceptor, _ procedures: ProcedureFacts,
         origin: [UInt32]?
     ) {
         self.view = view
-        self.regions = regions
+        let own = acceptor.acceptor.regions
+        regions = own.isEmpty ? program.regions : program.regions + own
+        sourceFiles = program.sourceFiles
         shared = acceptor
         self.procedures = procedures
         self.origin = origin
@@ -32,35 +35,55 @@ struct FlowRules {
     }
 
     /// - Parameters:
+    ///   - number, fragments: where the code is that the fragment will keep.
     ///   - keepsStates: whether what is known of every value stays with the fragment, for people and tests.
-    ///   - sourceFiles: what positions refer to.
     /// - Returns: nil when a rule was broken.
-    mutating func check(keepsStates: Bool, sourceFiles: [String]) -> VerifiedFragment? {
+    mutating func check(
+        _ number: Int, of fragments: [FragmentCode], keepsStates: Bool
+    ) -> VerifiedFragment? {
         checkInitialisation()
         guard !hasErrors else { return nil }
         let predecessors = flow.predecessors(view.arena)
         let liveness = Liveness(view, flow, predecessors)
         let loops = view.hasLoops ? LoopStructure(view, flow, predecessors, procedures) : nil
         let demand = Demand(view, flow, predecessors)
+        let regionFacts: Table<RegionFacts> = view.arena.uninitialised(regions.count)
+        for region in regions.indices { regionFacts[region] = RegionFacts(regions[region]) }
         var interpreter = AbstractInterpreter(
-            view, regions, procedures, flow, demand, loops.map { Inductions(view, flow, $0, demand) })
+            view, regionFacts, procedures, flow, demand,
+            loops.map { Inductions(view, flow, $0, demand) })
         enter(interpreter.values)
         interpreter.run()
-        let backward =
-            acceptor.guards.chargesBudget ? view.backward : view.arena.table(view.uses.count, false)
         checkAccesses(interpreter)
         guard !hasErrors else { return nil }
-        let budget = loops.map { self.budget($0, interpreter, backward) } ?? BudgetFacts()
+        let costsBudget =
+            acceptor.guards.chargesBudget ? view.backward : view.arena.table(view.uses.count, false)
+        let budget = loops.map { self.budget($0, interpreter, costsBudget) } ?? BudgetFacts()
+        for cost in budget.costs where cost.isPrepaid { costsBudget[Int(cost.instruction)] = false }
         return VerifiedFragment(
-            code: view.shared, regions: regions, acceptor: shared, flow: ControlFlow(flow),
-            macros: view.macros,
-            procedures: procedures, initialised: initialised.array(), doubles: doubles.array(),
-            liveBefore: liveness.before,
-            accesses: interpreter.accesses.array(), isSafe: interpreter.isSafe.array(), backward: backward,
-            budget: budget,
-            origin: origin, sourceFiles: sourceFiles,
+            number, of: fragments, regions: regions, acceptor: shared, flow: ControlFlow(flow),
+            macros: view.macros, procedureLevels: procedures.levels.array(),
+            facts: facts(liveness, interpreter, costsBudget), budget: budget, origin: origin,
+            sourceFiles: sourceFiles,
             states: keepsStates
-                ? KnownValues(interpreter.takeStates(), followed: demand.before(view, flow)) : nil)
+                ? KnownValues(interpreter.states, followed: demand.before(view, flow)) : nil)
+    }
+
+    private func facts(
+        _ liveness: Liveness, _ interpreter: borrowing AbstractInterpreter, _ costsBudget: Table<Bool>
+    ) -> [InstructionFacts] {
+        let (accesses, isSafe) = (interpreter.accesses, interpreter.isSafe)
+        return Array(unsafeUninitializedCapacity: view.uses.count) { facts, count in
+            for index in 0..<view.uses.count {
+                facts.initializeElement(
+                    at: index,
+                    to: InstructionFacts(
+                        initialised: initialised[index], doubles: doubles[index],
+                        liveBefore: liveness.before[index], access: accesses[index], isSafe: isSafe[index],
+                        costsBudget: costsBudget[index], block: flow.blockOfInstruction[index]))
+            }
+            count = view.uses.count
+        }
     }
 
     private func budget(

@@ -81,9 +81,8 @@ struct InstructionTables {
     private(set) var used: RegisterSet = []
     private(set) var hasBackward = false
 
-    init(count: Int, labels: [Label]) {
-        // The values of all registers, and per instruction what most programs need.
-        arena = Arena(expecting: 8192 + count * 320)
+    init(count: Int, labels: [Label], _ arena: Arena) {
+        self.arena = arena
         uses = arena.uninitialised(count)
         dependences = arena.uninitialised(count)
         backward = arena.uninitialised(count)
@@ -139,12 +138,14 @@ struct InstructionTables {
     }
 }
 
-/// One fragment that obeys the structural rules, as the passes behind them see it.
-final class FragmentView {
-    let shared: SharedCode
-    var code: FragmentCode { _read { yield shared.code } }
+/// One fragment that obeys the structural rules, as the passes behind them see it. Everything that they often look at lies
+/// in the arena: a view is as cheap to hand on as its address.
+struct FragmentView {
+    private let codePlace: UnsafePointer<FragmentCode>
+    private let macrosPlace: UnsafePointer<[MacroInstruction]>
+    var code: FragmentCode { _read { yield codePlace.pointee } }
     /// Per macro call: what the acceptor makes of it.
-    let macros: [MacroInstruction]
+    var macros: [MacroInstruction] { _read { yield macrosPlace.pointee } }
     let arena: Arena
     let uses: Table<InstructionUse>
     let dependences: Table<Dependences>
@@ -156,26 +157,40 @@ final class FragmentView {
     let backward: Table<Bool>
     /// Per label: the index of the instruction behind it.
     let positions: Table<UInt32>
+    /// Per procedure: its first instruction.
+    let procedureStarts: Table<UInt32>
 
-    init(_ code: SharedCode, _ macros: [MacroInstruction], _ tables: InstructionTables) {
-        shared = code
-        self.macros = macros
+    /// - Parameters:
+    ///   - code, macros: places that outlive the view.
+    init(
+        _ code: UnsafePointer<FragmentCode>, _ macros: UnsafePointer<[MacroInstruction]>,
+        _ tables: InstructionTables
+    ) {
+        codePlace = code
+        macrosPlace = macros
         arena = tables.arena
         uses = tables.uses
         dependences = tables.dependences
         backward = tables.backward
         positions = tables.positions
         usesFloats = tables.used.intersection(.floats) != []
-        hasLoops = tables.hasBackward || !code.code.procedures.isEmpty
+        procedureStarts = arena.uninitialised(code.pointee.procedures.count)
+        for procedure in 0..<procedureStarts.count {
+            procedureStarts[procedure] = code.pointee.procedures[procedure].start
+        }
+        hasLoops = tables.hasBackward || procedureStarts.count > 0
     }
 
     /// Of code that is known to obey the rules.
-    convenience init(_ code: FragmentCode, _ macros: [MacroInstruction]) {
-        var tables = InstructionTables(count: code.instructions.count, labels: code.labels)
-        for (index, instruction) in code.instructions.enumerated() {
-            tables.add(instruction, at: index, code, macros)
+    init(
+        _ code: UnsafePointer<FragmentCode>, _ macros: UnsafePointer<[MacroInstruction]>, _ arena: Arena
+    ) {
+        let instructions = code.pointee.instructions
+        var tables = InstructionTables(count: instructions.count, labels: code.pointee.labels, arena)
+        for (index, instruction) in instructions.enumerated() {
+            tables.add(instruction, at: index, code.pointee, macros.pointee)
         }
-        self.init(SharedCode(code), macros, tables)
+        self.init(code, macros, tables)
     }
 
     @inline(__always)

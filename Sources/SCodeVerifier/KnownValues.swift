@@ -2,16 +2,20 @@ import SCodeIR
 
 /// What the verifier knows of every value of a fragment, kept for people to read and for tests to check.
 public final class KnownValues: Sendable {
-    // Never changed after it was made.
+    // Never changed after it was made, and given back with it.
+    nonisolated(unsafe) private let arena: Arena
     nonisolated(unsafe) private let states: BlockStates
 
     /// Per instruction: the registers that are followed, before it.
     let followed: [RegisterSet]
 
-    init(_ states: consuming BlockStates, followed: [RegisterSet]) {
-        self.states = states
+    init(_ states: borrowing BlockStates, followed: [RegisterSet]) {
+        arena = Arena(expecting: states.size)
+        self.states = BlockStates(copying: states, to: arena)
         self.followed = followed
     }
+
+    deinit { arena.giveBack() }
 
     /// Whether an execution can come to a block.
     func isReached(_ block: Int) -> Bool { states.isReached(block) }
@@ -40,7 +44,7 @@ public final class KnownValuesCursor {
 
     /// Moves to an instruction. False: the verifier has proved that no execution comes here.
     public func move(to index: Int) -> Bool {
-        let block = Int(fragment.flow.blockOfInstruction[index])
+        let block = Int(fragment.facts[index].block)
         let start = Int(fragment.flow.blocks[block].start)
         guard known.isReached(block) else { return false }
         if index == start || place < start || place > index {
@@ -61,7 +65,7 @@ public final class KnownValuesCursor {
     }
 
     /// The integer registers of which something is claimed here: those on which some fact may depend.
-    public var claimed: RegisterSet { known.followed[place].intersection(fragment.initialised[place]) }
+    public var claimed: RegisterSet { known.followed[place].intersection(fragment.facts[place].initialised) }
 
     /// Whether the register may hold the value, where the regions lie at these addresses.
     public func allows(_ register: Register, _ value: UInt64, base: (Int) -> UInt64) -> Bool {

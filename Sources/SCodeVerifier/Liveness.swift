@@ -3,7 +3,7 @@ import SCodeIR
 /// Which registers are still to be read.
 struct Liveness {
     /// Per instruction: before it.
-    let before: [RegisterSet]
+    let before: Table<RegisterSet>
     /// Per block: at its start; empty where no path leads.
     let atStart: Table<RegisterSet>
 
@@ -25,21 +25,18 @@ struct Liveness {
             return live
         }
         let uses = view.uses
-        var before = [RegisterSet](repeating: [], count: view.uses.count)
-        before.withUnsafeMutableBufferPointer { before in
-            for block in 0..<count {
-                let place = flow.blocks[block]
-                var live = place.isReachable ? atEnd(block) : []
-                for index in stride(from: Int(place.end) - 1, through: Int(place.start), by: -1) {
-                    if place.isReachable {
-                        live.subtract(uses[index].writes)
-                        live.formUnion(uses[index].reads)
-                    }
-                    before[index] = live
-                }
+        before = arena.table(view.uses.count, [])
+        for block in 0..<count where flow.blocks[block].isReachable {
+            var live = atEnd(block)
+            let range = flow.instructions(block)
+            var index = range.upperBound
+            while index > range.lowerBound {
+                index -= 1
+                live.subtract(uses[index].writes)
+                live.formUnion(uses[index].reads)
+                before[index] = live
             }
         }
-        self.before = before
         atStart = liveIn
     }
 }

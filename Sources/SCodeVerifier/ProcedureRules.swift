@@ -1,12 +1,18 @@
 import SCodeIR
 
 /// What is known about the local procedures of a fragment: who calls whom, and what they change.
-struct ProcedureFacts: Sendable {
+struct ProcedureFacts {
     /// Per procedure: the longest chain of calls that leads to it, from 1. Two procedures that are active at once
     /// have different levels, so that one return address per level is enough.
-    var levels: [Int] = []
+    let levels: Table<Int>
     /// Per procedure: registers that it or one that it calls writes.
-    var written: [RegisterSet] = []
+    let written: Table<RegisterSet>
+
+    init(_ view: FragmentView) {
+        levels = view.arena.table(view.procedureStarts.count, 1)
+        written = view.arena.table(view.procedureStarts.count, [])
+    }
+
     /// The procedure of each instruction, or -1 in the fragment's body.
     static func procedure(of instruction: Int, in code: FragmentCode) -> Int {
         var low = 0
@@ -26,15 +32,18 @@ struct ProcedureFacts: Sendable {
 struct ProcedureRules {
     private let view: FragmentView
     private var code: FragmentCode { _read { yield view.code } }
-    private(set) var facts = ProcedureFacts()
+    let facts: ProcedureFacts
     private(set) var diagnostics: [Diagnostic] = []
     /// Per procedure: the procedures that it calls, each once.
     private var callees: [Set<Int>] = []
 
-    init(_ view: FragmentView) { self.view = view }
+    init(_ view: FragmentView) {
+        self.view = view
+        facts = ProcedureFacts(view)
+    }
 
     mutating func check() {
-        if code.procedures.isEmpty { return checkNoReturn() }
+        if view.procedureStarts.count == 0 { return checkNoReturn() }
         guard checkPlaces() else { return }
         checkCrossing()
         guard diagnostics.isEmpty else { return }
@@ -142,7 +151,7 @@ struct ProcedureRules {
     private mutating func findLevels() {
         var callerCount = [Int](repeating: 0, count: code.procedures.count)
         for list in callees { for callee in list { callerCount[callee] += 1 } }
-        var levels = [Int](repeating: 1, count: code.procedures.count)
+        let levels = facts.levels
         var ready = callerCount.indices.filter { callerCount[$0] == 0 }
         var done = 0
         while let procedure = ready.popLast() {
@@ -153,18 +162,16 @@ struct ProcedureRules {
                 if callerCount[callee] == 0 { ready.append(callee) }
             }
         }
-        facts.levels = levels
         if done < code.procedures.count {
             let cycle = callerCount.indices.filter { callerCount[$0] > 0 }.prefix(8)
             let names = cycle.map { "'\(code.procedures[$0].name)'" }.joined(separator: ", ")
             report(code.range, "procedures call one another in a circle: \(names)", "use a loop")
-        } else if let deepest = levels.max(), deepest > ProgramLimits.callDepth {
+        } else if let deepest = levels.elements.max(), deepest > ProgramLimits.callDepth {
             report(code.range, "calls nest \(deepest) deep; \(ProgramLimits.callDepth) are allowed")
         }
     }
 
     private mutating func findWritten() {
-        facts.written = Array(repeating: [], count: code.procedures.count)
         for procedure in code.procedures.indices {
             let end =
                 procedure + 1 < code.procedures.count

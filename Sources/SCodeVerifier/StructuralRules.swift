@@ -2,8 +2,8 @@ import SCodeIR
 
 /// Rules that hold for each instruction by itself, reachable or not: V1 to V7, V11 and V13.
 struct StructuralRules {
-    private let shared: SharedCode
-    private var code: FragmentCode { _read { yield shared.code } }
+    private let place: UnsafePointer<FragmentCode>
+    private var code: FragmentCode { _read { yield place.pointee } }
     let regions: [Region]
     let hostFunctions: [HostDeclaration]
     private let sharedAcceptor: SharedAcceptor
@@ -16,8 +16,9 @@ struct StructuralRules {
     /// A hostile module can break a rule in every instruction: enough is enough.
     static let reportLimit = 100
 
-    init(code: SharedCode, program: Program, acceptor: SharedAcceptor) {
-        shared = code
+    /// - Parameter code: a place that outlives the rules.
+    init(code: UnsafePointer<FragmentCode>, program: Program, acceptor: SharedAcceptor) {
+        place = code
         regions = program.regions
         hostFunctions = program.hostFunctions
         sharedAcceptor = acceptor
@@ -25,30 +26,27 @@ struct StructuralRules {
         readOnly = acceptor.acceptor.readOnlyRegisters
     }
 
-    /// Returns the fragment as the passes behind this one see it; nil when a rule was broken.
-    mutating func check(isComplete: Bool) -> FragmentView? {
+    /// Returns the instructions as the passes behind this one see them; nil when a rule was broken.
+    mutating func check(isComplete: Bool, _ arena: Arena) -> InstructionTables? {
         checkLimits()
         checkParameters()
         checkLabels()
         if !code.macroCalls.isEmpty { resolveMacros() }
         if !code.tables.isEmpty { checkTableEdges() }
-        let shared = shared
-        var tables = InstructionTables(
-            count: shared.code.instructions.count, labels: shared.code.labels)
-        let plain = PlainInstructions(
-            shared.code, regionCount: regions.count, mapped: mapped, readOnly: readOnly)
-        shared.code.instructions.withUnsafeBufferPointer { instructions in
+        var tables = InstructionTables(count: code.instructions.count, labels: code.labels, arena)
+        let plain = PlainInstructions(code, regionCount: regions.count, mapped: mapped, readOnly: readOnly)
+        place.pointee.instructions.withUnsafeBufferPointer { instructions in
             var next = 0
             while next < instructions.count, diagnostics.count < Self.reportLimit {
                 next = tables.add(instructions, from: next, while: plain)
                 guard next < instructions.count else { break }
                 checkInstruction(instructions[next], instructions[next].opcode.facts, at: next)
-                if diagnostics.isEmpty { tables.add(instructions[next], at: next, shared.code, macros) }
+                if diagnostics.isEmpty { tables.add(instructions[next], at: next, place.pointee, macros) }
                 next += 1
             }
         }
         if isComplete { checkEnd() }
-        return diagnostics.isEmpty ? FragmentView(shared, macros, tables) : nil
+        return diagnostics.isEmpty ? tables : nil
     }
 
     @inline(never)

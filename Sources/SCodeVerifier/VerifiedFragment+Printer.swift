@@ -6,25 +6,25 @@ extension VerifiedFragment {
         var text = ""
         let cursor = KnownValuesCursor(self)
         for (index, instruction) in code.instructions.enumerated() {
-            let block = flow.blocks[Int(flow.blockOfInstruction[index])]
-            var facts: [String] = []
-            if !block.isReachable { facts.append("unreachable") }
+            let block = flow.blocks[Int(facts[index].block)]
+            var said: [String] = []
+            if !block.isReachable { said.append("unreachable") }
             let isReached = cursor?.move(to: index) ?? true
-            let live = liveBefore[index].registers.map { register in
+            let live = facts[index].liveBefore.registers.map { register in
                 let name = code.name(of: register)
                 guard let cursor, isReached, cursor.claimed.contains(register) else { return name }
                 let text = cursor.text(register)
                 return text == "any" ? name : "\(name) = \(text)"
             }
-            facts.append("live: \(live.isEmpty ? "-" : live.joined(separator: ", "))")
-            if costsBudget[index] { facts.append("costs budget") }
+            said.append("live: \(live.isEmpty ? "-" : live.joined(separator: ", "))")
+            if facts[index].costsBudget { said.append("costs budget") }
             if instruction.opcode.shape.isAccess {
-                switch accesses[index] {
-                case .unknown: facts.append("address unknown: guarded")
-                case .based(let region): facts.append("address from \(regions[Int(region)].name): guarded")
-                case .inside(let region): facts.append("proved: inside \(regions[Int(region)].name)")
+                switch facts[index].access {
+                case .unknown: said.append("address unknown: guarded")
+                case .based(let region): said.append("address from \(regions[Int(region)].name): guarded")
+                case .inside(let region): said.append("proved: inside \(regions[Int(region)].name)")
                 case .proved(let region, let offset):
-                    facts.append("proved: \(regions[Int(region)].name) + \(offset)")
+                    said.append("proved: \(regions[Int(region)].name) + \(offset)")
                 }
             }
             let line = code.sourceRange(at: index).line
@@ -32,7 +32,7 @@ extension VerifiedFragment {
                 instruction.opcode.shape.isExpanded
                 ? code.macroCalls[Int(instruction.index)].name : instruction.opcode.mnemonic
             text +=
-                "\(index)\(line == 0 ? "" : " (line \(line))") \(name): \(facts.joined(separator: "; "))\n"
+                "\(index)\(line == 0 ? "" : " (line \(line))") \(name): \(said.joined(separator: "; "))\n"
         }
         return text
     }

@@ -20,19 +20,33 @@ public enum AccessFact: Hashable, Sendable, BitwiseCopyable {
     }
 }
 
-/// The code of a fragment that the passes over it, and what comes of them, hold together: a copy would count references
-/// to everything in it.
-@usableFromInline
-final class SharedCode: Sendable {
-    @usableFromInline let code: FragmentCode
-    init(_ code: FragmentCode) { self.code = code }
+/// What the verifier found out about an instruction: about what holds before it is executed, whenever it is.
+public struct InstructionFacts: Hashable, Sendable, BitwiseCopyable {
+    /// Registers written on every path from the entry.
+    public var initialised: RegisterSet
+    /// Of the floating-point registers, those that hold a `d`; of the others the low half counts.
+    public var doubles: RegisterSet
+    /// Registers whose value it or something after it may read.
+    public var liveBefore: RegisterSet
+    /// What is known of the address; `.unknown` for what is no load or store.
+    public var access: AccessFact
+    /// Whether what can abort it, its address apart, is proved not to happen: a divisor is not zero, an index lies in its
+    /// table, the address of an atomic operation is aligned.
+    public var isSafe: Bool
+    /// Whether it costs one of the budget when its backward jump is taken, or when it calls a procedure. Jumps that are
+    /// proved to be few cost nothing when taken; `entryCharge` has paid for them.
+    public var costsBudget: Bool
+    /// The block that it is in.
+    public var block: UInt32
 }
 
 /// A fragment that obeys every rule, with what was learned on the way. Only the verifier makes one.
 public final class VerifiedFragment: Sendable {
     /// What is executed: the provider's code, and what the acceptor has put in.
-    @inlinable public var code: FragmentCode { _read { yield sharedCode.code } }
-    @usableFromInline let sharedCode: SharedCode
+    @inlinable public var code: FragmentCode { _read { yield fragments[number] } }
+    /// Somebody else's, usually: the fragments of a program, of which this is one.
+    @usableFromInline let fragments: [FragmentCode]
+    @usableFromInline let number: Int
     /// The program's regions, then the acceptor's.
     public let regions: [Region]
     private let shared: SharedAcceptor
@@ -43,21 +57,8 @@ public final class VerifiedFragment: Sendable {
     /// Per local procedure: the longest chain of calls that leads to it, from 1. Two that are active at once have
     /// different levels.
     public let procedureLevels: [Int]
-    /// Per instruction: registers written on every path from the entry, before it is executed.
-    public let initialised: [RegisterSet]
-    /// Per instruction: of the floating-point registers, those that hold a `d`; of the others the low half counts.
-    public let doubles: [RegisterSet]
-    /// Per instruction: registers whose value it or something after it may read.
-    public let liveBefore: [RegisterSet]
-    /// Per instruction: what is known of the address; `.unknown` for what is no load or store.
-    public let accesses: [AccessFact]
-
-    /// Per instruction: whether what can abort it, its address apart, is proved not to happen: a divisor is not zero,
-    /// an index lies in its table, the address of an atomic operation is aligned.
-    public let isSafe: [Bool]
-    /// Per instruction: whether it costs one of the budget when its backward jump is taken, or when it calls a
-    /// procedure. Jumps that are proved to be few cost nothing when taken; `entryCharge` has paid for them.
-    public let costsBudget: [Bool]
+    /// Per instruction.
+    public let facts: [InstructionFacts]
     /// What is taken from the budget when the fragment is entered: how often the jumps and calls that cost nothing
     /// by themselves are made at most, taken together.
     public let entryCharge: UInt64
@@ -75,25 +76,18 @@ public final class VerifiedFragment: Sendable {
     public let sourceFiles: [String]
 
     init(
-        code: SharedCode, regions: [Region], acceptor: SharedAcceptor, flow: ControlFlow,
-        macros: [MacroInstruction], procedures: ProcedureFacts, initialised: [RegisterSet],
-        doubles: [RegisterSet], liveBefore: [RegisterSet], accesses: [AccessFact], isSafe: [Bool],
-        backward: Table<Bool>, budget: BudgetFacts, origin: [UInt32]?, sourceFiles: [String],
-        states: KnownValues?
+        _ number: Int, of fragments: [FragmentCode], regions: [Region], acceptor: SharedAcceptor,
+        flow: ControlFlow, macros: [MacroInstruction], procedureLevels: [Int], facts: [InstructionFacts],
+        budget: BudgetFacts, origin: [UInt32]?, sourceFiles: [String], states: KnownValues?
     ) {
-        sharedCode = code
+        self.fragments = fragments
+        self.number = number
         self.regions = regions
         shared = acceptor
         self.flow = flow
         self.macros = macros
-        procedureLevels = procedures.levels
-        self.initialised = initialised
-        self.doubles = doubles
-        self.liveBefore = liveBefore
-        self.accesses = accesses
-        self.isSafe = isSafe
-        for cost in budget.costs where cost.isPrepaid { backward[Int(cost.instruction)] = false }
-        costsBudget = backward.array()
+        self.procedureLevels = procedureLevels
+        self.facts = facts
         entryCharge = budget.entryCharge
         loops = budget.loops
         costs = budget.costs
@@ -104,22 +98,15 @@ public final class VerifiedFragment: Sendable {
     }
 
     /// The same fragment with other facts. Tests of the engines force facts that they answer for themselves.
-    init(
-        _ other: VerifiedFragment, accesses: [AccessFact], isSafe: [Bool], costsBudget: [Bool],
-        entryCharge: UInt64
-    ) {
-        sharedCode = other.sharedCode
+    init(_ other: VerifiedFragment, facts: [InstructionFacts], entryCharge: UInt64) {
+        fragments = other.fragments
+        number = other.number
         regions = other.regions
         shared = other.shared
         flow = other.flow
         macros = other.macros
         procedureLevels = other.procedureLevels
-        initialised = other.initialised
-        doubles = other.doubles
-        liveBefore = other.liveBefore
-        self.accesses = accesses
-        self.isSafe = isSafe
-        self.costsBudget = costsBudget
+        self.facts = facts
         self.entryCharge = entryCharge
         loops = other.loops
         costs = other.costs
@@ -148,8 +135,8 @@ public enum RegisterObservation: Sendable, Hashable {
     /// The registers to be observed at an abort of, or a leave by, instruction `index`.
     public func registers(_ fragment: VerifiedFragment, at index: Int) -> RegisterSet {
         switch self {
-        case .live: fragment.liveBefore[index].intersection(fragment.initialised[index])
-        case .all: fragment.initialised[index]
+        case .live: fragment.facts[index].liveBefore.intersection(fragment.facts[index].initialised)
+        case .all: fragment.facts[index].initialised
         }
     }
 }

@@ -23,8 +23,8 @@ public enum Verifier {
         let shared = SharedAcceptor(acceptor)
         for index in program.fragments.indices {
             let fragment = verify(
-                SharedCode(program.fragments[index]), program, shared,
-                isComplete: !incomplete.contains(index), keepsStates, &diagnostics)
+                index, of: program, shared, isComplete: !incomplete.contains(index), keepsStates, &diagnostics
+            )
             if let fragment { fragments.append(fragment) }
         }
         if program.fragments.isEmpty, incomplete.isEmpty {
@@ -43,43 +43,66 @@ public enum Verifier {
 
     /// One fragment: the structural rules, the acceptor's own code put in, then the rules that follow values.
     private static func verify(
-        _ code: SharedCode, _ program: Program, _ shared: SharedAcceptor, isComplete: Bool,
-        _ keepsStates: Bool,
+        _ number: Int, of program: Program, _ shared: SharedAcceptor, isComplete: Bool, _ keepsStates: Bool,
         _ diagnostics: inout [Diagnostic]
     ) -> VerifiedFragment? {
-        // Appending nothing would still make an array.
-        func take(_ found: [Diagnostic]) { if !found.isEmpty { diagnostics += found } }
-        var structure = StructuralRules(code: code, program: program, acceptor: shared)
-        let checked = structure.check(isComplete: isComplete)
-        take(structure.diagnostics)
-        guard var view = checked, isComplete else { return nil }
-        var procedures = ProcedureRules(view)
-        procedures.check()
-        var origin: [UInt32]?
-        if procedures.diagnostics.isEmpty, Expansion.isNeeded(structure.macros, shared.acceptor) {
-            var expansion = Expansion(
-                code.code, structure.macros, shared.acceptor, programRegions: program.regions.count)
-            expansion.run()
-            take(expansion.diagnostics)
-            guard expansion.diagnostics.isEmpty else { return nil }
-            origin = expansion.origin
-            // The same procedures, further apart; what they write includes scratch registers.
-            view = FragmentView(expansion.code, expansion.macros)
-            procedures = ProcedureRules(view)
-            procedures.check()
+        // What the passes look at lies still while they do, so that none of them counts references to it.
+        program.fragments.withUnsafeBufferPointer { fragments in
+            guard let first = fragments.baseAddress else { return nil }
+            let code = first + number
+            // The values of all registers, and per instruction what most programs need.
+            let arena = Arena(expecting: 8192 + code.pointee.instructions.count * 320)
+            defer { arena.giveBack() }
+            var structure = StructuralRules(code: code, program: program, acceptor: shared)
+            let tables = structure.check(isComplete: isComplete, arena)
+            take(structure.diagnostics, &diagnostics)
+            guard let tables, isComplete else { return nil }
+            let isExpanded = Expansion.isNeeded(structure.macros, shared.acceptor)
+            return withUnsafePointer(to: structure.macros) { macros in
+                let view = FragmentView(code, macros, tables)
+                guard let procedures = procedures(of: view, &diagnostics) else { return nil }
+                if isExpanded { return verifyExpanded(view, program, shared, keepsStates, &diagnostics) }
+                var flow = FlowRules(view, program, shared, procedures, origin: nil)
+                defer { take(flow.diagnostics, &diagnostics) }
+                return flow.check(number, of: program.fragments, keepsStates: keepsStates)
+            }
         }
-        take(procedures.diagnostics)
-        guard procedures.diagnostics.isEmpty else { return nil }
-        var flow = FlowRules(
-            view, regions: regions(program, shared.acceptor), acceptor: shared,
-            procedures: procedures.facts, origin: origin)
-        let fragment = flow.check(keepsStates: keepsStates, sourceFiles: program.sourceFiles)
-        take(flow.diagnostics)
-        return fragment
     }
 
-    private static func regions(_ program: Program, _ acceptor: Acceptor) -> [Region] {
-        acceptor.regions.isEmpty ? program.regions : program.regions + acceptor.regions
+    /// The same procedures, further apart; what they write includes scratch registers.
+    private static func verifyExpanded(
+        _ view: FragmentView, _ program: Program, _ shared: SharedAcceptor, _ keepsStates: Bool,
+        _ diagnostics: inout [Diagnostic]
+    ) -> VerifiedFragment? {
+        var expansion = Expansion(
+            view.code, view.macros, shared.acceptor, programRegions: program.regions.count)
+        expansion.run()
+        take(expansion.diagnostics, &diagnostics)
+        guard expansion.diagnostics.isEmpty else { return nil }
+        return withUnsafePointer(to: expansion.code) { code in
+            withUnsafePointer(to: expansion.macros) { macros in
+                let expanded = FragmentView(code, macros, view.arena)
+                guard let procedures = procedures(of: expanded, &diagnostics) else { return nil }
+                var flow = FlowRules(expanded, program, shared, procedures, origin: expansion.origin)
+                defer { take(flow.diagnostics, &diagnostics) }
+                return flow.check(0, of: [code.pointee], keepsStates: keepsStates)
+            }
+        }
+    }
+
+    /// Nil when V12 is broken.
+    private static func procedures(
+        of view: FragmentView, _ diagnostics: inout [Diagnostic]
+    ) -> ProcedureFacts? {
+        var rules = ProcedureRules(view)
+        rules.check()
+        take(rules.diagnostics, &diagnostics)
+        return rules.diagnostics.isEmpty ? rules.facts : nil
+    }
+
+    /// Appending nothing would still make an array.
+    private static func take(_ found: [Diagnostic], _ diagnostics: inout [Diagnostic]) {
+        if !found.isEmpty { diagnostics += found }
     }
 
     /// What concerns no fragment in particular: V7, V10, V13 and V14.

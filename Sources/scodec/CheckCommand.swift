@@ -52,7 +52,7 @@ extension VerifiedFragment {
     }
     /// Those that the verifier could not prove to be inside their region.
     var guardedAccesses: Int {
-        let proved = accesses.filter(\.isProved).count
+        let proved = facts.filter(\.access.isProved).count
         return accessCount - proved
     }
 }

@@ -44,7 +44,7 @@ struct Explanation {
 
     private mutating func explainAccess(_ index: Int, _ instruction: Instruction) {
         let address = cursor?.addressText ?? "any"
-        switch fragment.accesses[index] {
+        switch fragment.facts[index].access {
         case .inside(let number), .proved(let number, _):
             let region = fragment.regions[Int(number)]
             add(
@@ -76,15 +76,15 @@ struct Explanation {
         }
         if instruction.opcode.isAtomic {
             add(
-                index, .alignment, proved: fragment.isSafe[index], cost: GuardCost.alignment,
-                fragment.isSafe[index] ? "the address is aligned" : "the address may not be aligned")
+                index, .alignment, proved: fragment.facts[index].isSafe, cost: GuardCost.alignment,
+                fragment.facts[index].isSafe ? "the address is aligned" : "the address may not be aligned")
         }
     }
 
     // MARK: Divisors and indices
 
     private mutating func explainOperand(_ index: Int, _ instruction: Instruction) {
-        let isProved = fragment.isSafe[index]
+        let isProved = fragment.facts[index].isSafe
         switch instruction.opcode.operation {
         case .div, .mod:
             guard !instruction.opcode.type.isFloat, instruction.opcode.form == .register else { return }

@@ -83,7 +83,7 @@ extension VerifiedFragment {
     /// The same, with a guard wherever one could be needed. What is charged, and when, stays.
     var withoutFacts: VerifiedFragment {
         with(
-            accesses: accesses.map { fact in
+            accesses: facts.map(\.access).map { fact in
                 // Static regions are reached by proved accesses only.
                 if case .proved(let region, _) = fact, regions[Int(region)].policy != .static {
                     return .unknown
@@ -91,6 +91,6 @@ extension VerifiedFragment {
                 if case .inside(let region) = fact, regions[Int(region)].policy != .static { return .unknown }
                 return fact
             },
-            isSafe: isSafe.map { _ in false })
+            isSafe: facts.map { _ in false })
     }
 }

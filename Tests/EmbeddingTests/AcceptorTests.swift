@@ -123,7 +123,7 @@ import Testing
             #expect(byte == (index >= offset && index < offset + 8 ? 0xff : 0))
         }
         let code = try #require(try Module(text: text, acceptor: acceptor).fragment())
-        #expect(code.accesses.allSatisfy { !$0.isProved } == false)
+        #expect(code.facts.allSatisfy { !$0.access.isProved } == false)
     }
 
     /// A jump guard in place of the budget: ten rounds, counted in the acceptor's memory.
@@ -215,7 +215,7 @@ import Testing
     @Test func entryRegistersHoldWhatIsPromised() throws {
         let code = try #require(try Module(text: policy, acceptor: limiter()).fragment())
         // The index that the promise bounds proves the access.
-        #expect(code.accesses.filter(\.isProved).count >= 1)
+        #expect(code.facts.filter(\.access.isProved).count >= 1)
         let memory = UnsafeMutableRawPointer.allocate(byteCount: 256, alignment: 8)
         defer { memory.deallocate() }
         let fragment = try Fragment(

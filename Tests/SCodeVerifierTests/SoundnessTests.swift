@@ -23,7 +23,7 @@ import Testing
             for (index, instruction) in fragment.code.instructions.enumerated()
             where instruction.opcode.shape.isAccess {
                 accesses += 1
-                proved += fragment.accesses[index].isProved ? 1 : 0
+                proved += fragment.facts[index].access.isProved ? 1 : 0
             }
             loops += fragment.loops.count
             bounded += fragment.loops.filter { $0.total != nil }.count

@@ -64,7 +64,7 @@ final class SchedulerFragment {
             keepsCode: true)
         fragment.owner = scheduler
         let tick = code.acceptor.entryRegisters[EntryRegister.tick].register
-        readsTick = code.liveBefore.first?.contains(tick) ?? false
+        readsTick = code.facts.first?.liveBefore.contains(tick) ?? false
         fragment.setEntryRegister(EntryRegister.slots, UInt64(slots))
         fragment.setEntryRegister(EntryRegister.environment, UInt64(scheduler))
     }

@@ -6,22 +6,22 @@ extension Lowering {
 
     mutating func jump(_ instruction: Instruction, _ index: Int) {
         noteTarget(instruction, index)
-        if fragment.costsBudget[index] { emit(.guardBudget, index) }
+        if fragment.facts[index].costsBudget { emit(.guardBudget, index) }
         emit(.jump, index) { $0.target = instruction.index }
     }
 
     mutating func call(_ instruction: Instruction, _ index: Int) {
-        if fragment.costsBudget[index] { emit(.guardBudget, index) }
+        if fragment.facts[index].costsBudget { emit(.guardBudget, index) }
         emit(.call, index) { $0.target = instruction.index }
         // The procedure never returns, so what stands behind is not compiled; yet a return address must be some.
-        let next = Int(fragment.flow.blockOfInstruction[index]) + 1
+        let next = Int(fragment.facts[index].block) + 1
         if !fragment.flow.blocks[next].isReachable { emit(.trap, index) }
     }
 
     mutating func branch(_ instruction: Instruction, _ index: Int) {
         noteTarget(instruction, index)
         let condition = Self.condition(instruction.opcode)
-        let isCounted = fragment.costsBudget[index]
+        let isCounted = fragment.facts[index].costsBudget
         // A branch that counts costs budget only when it is taken: branch around a guarded jump.
         let target = isCounted ? newLabel() : instruction.index
         emit(.branch, index) {
@@ -66,14 +66,14 @@ extension Lowering {
     }
 
     mutating func jumpTable(_ instruction: Instruction, _ index: Int) {
-        if !fragment.isSafe[index] {
+        if !fragment.facts[index].isSafe {
             let count = code.tables[Int(instruction.index)].labels.count
             emit(.guardTableIndex, index) {
                 $0.a = instruction.rs1
                 $0.immediate = Int64(count)
             }
         }
-        if fragment.costsBudget[index] { emit(.guardBudget, index) }
+        if fragment.facts[index].costsBudget { emit(.guardBudget, index) }
         emit(.jumpTable, index) {
             $0.a = instruction.rs1
             $0.target = instruction.index

@@ -12,7 +12,7 @@ extension Lowering {
         access.dst = instruction.rd
         access.a = instruction.rd
         access.b = instruction.rs2
-        let isAlignmentOpen = instruction.opcode.isAtomic && !fragment.isSafe[index]
+        let isAlignmentOpen = instruction.opcode.isAtomic && !fragment.facts[index].isSafe
         if isAlignmentOpen {
             address(instruction, index)
             emit(.guardAligned, index) { $0.size = UInt8(type.size) }
@@ -26,7 +26,7 @@ extension Lowering {
         _ access: inout VInstruction, _ instruction: Instruction, _ index: Int, hasAddress: Bool
     ) {
         let isStore = instruction.opcode.isStore
-        switch fragment.accesses[index] {
+        switch fragment.facts[index].access {
         case .proved(let region, let offset) where isMapped(region, isStore) && Int32(exactly: offset) != nil:
             access.target = UInt32(region)
             access.place = .host
@@ -110,7 +110,7 @@ extension Lowering {
     }
 
     private mutating func address(_ instruction: Instruction, _ index: Int) {
-        let isWide = windowRegion == nil || fragment.accesses[index].isProved
+        let isWide = windowRegion == nil || fragment.facts[index].access.isProved
         emit(.address, index) {
             $0.isWide = isWide
             $0.a = instruction.rs1

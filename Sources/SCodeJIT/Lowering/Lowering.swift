@@ -84,7 +84,7 @@ struct Lowering: ~Copyable {
         guard observation == .live, index + 1 < code.instructions.count else { return true }
         let instruction = code.instructions[index]
         return !instruction.opcode.effects(facts).isEmpty
-            || fragment.liveBefore[index + 1].contains(instruction.rd)
+            || fragment.facts[index + 1].liveBefore.contains(instruction.rd)
     }
 
     // What only looks is mutating too: a call that borrows copies the whole of this.
@@ -183,7 +183,7 @@ struct Lowering: ~Copyable {
 
     private mutating func divide(_ operation: VOperation, _ instruction: Instruction, _ index: Int) {
         let isByZero = instruction.opcode.form == .immediate && instruction.immediate == 0
-        if isByZero || (instruction.opcode.form == .register && !fragment.isSafe[index]) {
+        if isByZero || (instruction.opcode.form == .register && !fragment.facts[index].isSafe) {
             emit(.guardNonZero, index) {
                 $0.isWide = instruction.opcode.type.size == 8
                 $0.a = instruction.rs2

@@ -31,7 +31,7 @@ enum DeadCode {
     private static func observedRegisters(_ code: VCode) -> RegisterSet {
         var registers = RegisterSet()
         for instruction in code.instructions where instruction.isObserved {
-            registers.formUnion(code.fragment.liveBefore[Int(instruction.source)])
+            registers.formUnion(code.fragment.facts[Int(instruction.source)].liveBefore)
         }
         return registers
     }

@@ -48,7 +48,7 @@ enum OperandFolding {
         var registers = RegisterSet()
         guard code.namesSums else { return registers }
         for instruction in code.instructions {
-            let live = code.fragment.liveBefore[Int(instruction.source)]
+            let live = code.fragment.facts[Int(instruction.source)].liveBefore
             registers.formUnion(instruction.reads.union(instruction.coldReads).subtracting(live))
         }
         return registers
@@ -69,7 +69,7 @@ extension VCode {
     }
 
     private func isLive(_ register: Register, _ index: Int) -> Bool {
-        fragment.liveBefore.indices.contains(index) && fragment.liveBefore[index].contains(register)
+        fragment.facts.indices.contains(index) && fragment.facts[index].liveBefore.contains(register)
     }
 }
 

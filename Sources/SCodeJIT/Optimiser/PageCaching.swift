@@ -67,7 +67,7 @@ enum PageCaching {
 
     /// From which region's base the address was computed, as far as that is known.
     private static func region(of instruction: VInstruction, _ code: VCode) -> UInt8 {
-        switch code.fragment.accesses[Int(instruction.source)] {
+        switch code.fragment.facts[Int(instruction.source)].access {
         case .based(let region), .inside(let region), .proved(let region, _): region
         case .unknown: .max
         }

@@ -9,8 +9,7 @@ import SCodeVerifier
 /// procedure. So each procedure is given what its callers keep.
 struct ValueLiveness {
     /// Per instruction, before it is executed: what the verifier says.
-    private let live: [RegisterSet]
-    private let initialised: [RegisterSet]
+    private let facts: [InstructionFacts]
     private let observation: RegisterObservation
     /// Per procedure: what some caller needs after it.
     private(set) var acrossProcedure: [RegisterSet] = []
@@ -18,8 +17,7 @@ struct ValueLiveness {
 
     init(_ fragment: VerifiedFragment, observing observation: RegisterObservation) {
         let code = fragment.code
-        live = fragment.liveBefore
-        initialised = fragment.initialised
+        facts = fragment.facts
         self.observation = observation
         procedureStarts = code.procedures.map { Int($0.start) }
         guard !code.procedures.isEmpty else { return }
@@ -46,19 +44,20 @@ struct ValueLiveness {
     /// The instructions of a procedure.
     func range(of procedure: Int) -> Range<Int> {
         let isLast = procedure + 1 == procedureStarts.count
-        return procedureStarts[procedure]..<(isLast ? live.count : procedureStarts[procedure + 1])
+        return procedureStarts[procedure]..<(isLast ? facts.count : procedureStarts[procedure + 1])
     }
 
     /// What must be kept across the instruction: for what stands behind it, and for the callers.
     func after(_ index: Int) -> RegisterSet {
-        guard index + 1 < live.count else { return [] }
+        guard index + 1 < facts.count else { return [] }
         let procedure = procedure(of: index)
         return procedure < 0 ? before(index + 1) : before(index + 1).union(acrossProcedure[procedure])
     }
 
     /// What the instruction and what stands behind it can read, or an exit there shows.
     @inline(__always) func before(_ index: Int) -> RegisterSet {
-        observation == .all ? initialised[index] : live[index].intersection(initialised[index])
+        let facts = facts[index]
+        return observation == .all ? facts.initialised : facts.liveBefore.intersection(facts.initialised)
     }
 
     /// The procedure that an instruction stands in; -1: the fragment's body.

@@ -1,5 +1,17 @@
 import SCodeIR
 
+/// What matters of a region for an access.
+struct RegionFacts: BitwiseCopyable {
+    let size: UInt64
+    let policy: MemoryPolicy
+    let isWritable: Bool
+    init(_ region: borrowing Region) {
+        size = region.size
+        policy = region.policy
+        isWritable = region.isWritable
+    }
+}
+
 /// Runs a fragment with sets of values in place of values, until nothing new can happen: what then holds at a place
 /// holds there in every execution.
 ///
@@ -10,7 +22,7 @@ import SCodeIR
 /// from which `LoopBounds` counts.
 struct AbstractInterpreter: ~Copyable {
     private let view: FragmentView
-    private let regions: [Region]
+    private let regions: Table<RegionFacts>
     private let procedures: ProcedureFacts
     private let flow: FlowGraph
     private(set) var states: BlockStates
@@ -31,7 +43,7 @@ struct AbstractInterpreter: ~Copyable {
     let isSafe: Table<Bool>
 
     init(
-        _ view: FragmentView, _ regions: [Region], _ procedures: ProcedureFacts, _ flow: FlowGraph,
+        _ view: FragmentView, _ regions: Table<RegionFacts>, _ procedures: ProcedureFacts, _ flow: FlowGraph,
         _ demand: Demand, _ inductions: Inductions?
     ) {
         self.view = view
@@ -59,8 +71,8 @@ struct AbstractInterpreter: ~Copyable {
                 isWideningPoint[Int(successor)] = true
             }
         }
-        for procedure in view.code.procedures {
-            isWideningPoint[Int(flow.blockOfInstruction[Int(procedure.start)])] = true
+        for start in view.procedureStarts.elements {
+            isWideningPoint[Int(flow.blockOfInstruction[Int(start)])] = true
         }
     }
 
@@ -117,7 +129,7 @@ struct AbstractInterpreter: ~Copyable {
 
     /// To the procedure, and behind the call with what is known of its exit.
     private mutating func leaveByCall(_ procedure: Int, _ block: Int) {
-        propagate(from: block, to: Int(flow.blockOfInstruction[Int(view.code.procedures[procedure].start)]))
+        propagate(from: block, to: Int(flow.blockOfInstruction[Int(view.procedureStarts[procedure])]))
         let exit = flow.exitBlock(ofProcedure: procedure)
         guard states.isReached(exit) else { return }
         loaded = -1
@@ -161,13 +173,6 @@ struct AbstractInterpreter: ~Copyable {
         if visits > 2 * AbstractValue.lastVisit { states.forget(block) }
         self.visits[block] += 1
         pending.insert(block)
-    }
-
-    /// Hands the states over; the interpreter knows nothing afterwards.
-    mutating func takeStates() -> BlockStates {
-        var taken = BlockStates(keeping: view.arena.table(0, 0), view.arena)
-        swap(&taken, &states)
-        return taken
     }
 
     // MARK: Facts

@@ -13,8 +13,6 @@ struct BlockStates: ~Copyable {
         static let top: Int32 = -2
     }
 
-    /// Owns the memory, which may outlive the verification.
-    private let arena: Arena
     private var storage: UnsafeMutablePointer<AbstractValue>
     private var capacity: Int
     private var count = 0
@@ -24,7 +22,6 @@ struct BlockStates: ~Copyable {
     let kept: Table<UInt32>
 
     init(keeping kept: Table<UInt32>, _ arena: Arena) {
-        self.arena = arena
         self.kept = kept
         places = arena.table(kept.count, Place.none)
         var needed = 0
@@ -32,6 +29,18 @@ struct BlockStates: ~Copyable {
         capacity = min(Self.limit, needed)
         storage = arena.uninitialised(capacity).base
     }
+
+    /// The same in another arena, whose memory lives longer.
+    init(copying other: borrowing BlockStates, to arena: Arena) {
+        kept = arena.copy(other.kept)
+        places = arena.copy(other.places)
+        count = other.count
+        capacity = count
+        storage = arena.copy(Table(base: other.storage, count: count)).base
+    }
+
+    /// About how many bytes a copy takes.
+    var size: Int { 64 + kept.count * 8 + count * MemoryLayout<AbstractValue>.stride }
 
     @inline(__always) func isReached(_ block: Int) -> Bool { places[block] != Place.none }
 

@@ -6,7 +6,7 @@ import SCodeIR
 ///
 /// This bounds a counter without looking at its loop twice, and registers that no comparison bounds, such as an address
 /// that advances beside the counter.
-final class Inductions {
+struct Inductions {
     /// A register that advances.
     private struct Variable: BitwiseCopyable {
         /// What changes it: an addition or subtraction of what the loop does not change. And the node that it is in.
@@ -75,7 +75,7 @@ final class Inductions {
         for loop in 0..<loopCount where loops[loop].firstTest < 0 { loopOfBlock[Int(loops[loop].head)] = -1 }
     }
 
-    private func addVariable(
+    private mutating func addVariable(
         _ step: LoopStructure.Step, _ view: FragmentView, _ structure: LoopStructure, _ demand: Demand
     ) {
         let instruction = view.instruction(Int(step.instruction))
@@ -97,7 +97,7 @@ final class Inductions {
     }
 
     /// What a node's comparison, if it ends with one, says of variables of its loop.
-    private func addTests(
+    private mutating func addTests(
         _ node: Int, _ view: FragmentView, _ flow: FlowGraph, _ structure: LoopStructure
     ) {
         let forest = structure.forest
@@ -122,7 +122,7 @@ final class Inductions {
         }
     }
 
-    private func addTest(
+    private mutating func addTest(
         _ comparison: Instruction, _ relation: Relation, isSecond: Bool, _ node: Int, _ head: Int,
         _ structure: LoopStructure
     ) {

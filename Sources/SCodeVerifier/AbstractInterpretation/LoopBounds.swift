@@ -43,7 +43,6 @@ struct LoopBounds {
     private(set) var facts = BudgetFacts()
 
     private let view: FragmentView
-    private var code: FragmentCode { _read { yield view.code } }
     private let procedures: ProcedureFacts
     private let flow: FlowGraph
     private let structure: LoopStructure
@@ -195,7 +194,7 @@ struct LoopBounds {
         let entries = view.arena.table(forest.count, Self.unbounded)
         let loopIndex = view.arena.table(forest.count, -1)
         // Per procedure: how often it is called. Callers come first.
-        let calls = view.arena.table(code.procedures.count, UInt64(0))
+        let calls = view.arena.table(view.procedureStarts.count, UInt64(0))
         func weigh(_ procedure: Int, _ once: UInt64) {
             for node in forest.nodes(ofProcedure: procedure)
             where states.isReached(Int(forest.block[node])) {
@@ -219,7 +218,7 @@ struct LoopBounds {
         weigh(-1, 1)
         if calls.count > 0 {
             let levels = procedures.levels
-            for procedure in levels.indices.sorted(by: { levels[$0] < levels[$1] }) {
+            for procedure in (0..<levels.count).sorted(by: { levels[$0] < levels[$1] }) {
                 weigh(procedure, calls[procedure])
             }
         }
@@ -254,7 +253,7 @@ struct LoopBounds {
         let node = Int(forest.number[block])
         var bound = executions[node]
         var loop: Int?
-        let instruction = code.instructions[index]
+        let instruction = view.instruction(index)
         if instruction.opcode.shape == .branch || instruction.opcode.shape == .jump {
             let target = flow.blockOfInstruction[Int(view.positions[Int(instruction.index)])]
             let head = Int(forest.number[Int(target)])

@@ -40,7 +40,7 @@ struct LoopForest {
         self.view = view
         self.flow = flow
         self.predecessors = predecessors
-        hasProcedures = !view.code.procedures.isEmpty
+        hasProcedures = view.procedureStarts.count > 0
         let arena = view.arena
         let capacity = view.hasLoops ? flow.order.count + 1 : 1
         number = arena.table(flow.blocks.count, -1)
@@ -111,7 +111,7 @@ struct LoopForest {
     }
 
     private func entry(_ procedure: Int) -> Int {
-        procedure < 0 ? 0 : Int(flow.blockOfInstruction[Int(view.code.procedures[procedure].start)])
+        procedure < 0 ? 0 : Int(flow.blockOfInstruction[Int(view.procedureStarts[procedure])])
     }
 
     // MARK: Search
@@ -135,7 +135,7 @@ struct LoopForest {
     private mutating func search() {
         let stack: Table<(node: Int32, next: Int32)> = view.arena.uninitialised(block.count)
         var depth = 0
-        for procedure in -1..<view.code.procedures.count {
+        for procedure in -1..<view.procedureStarts.count {
             let root = entry(procedure)
             guard flow.blocks[root].isReachable, number[root] < 0 else { continue }
             enter(root, below: 0, stack, &depth)

@@ -44,7 +44,7 @@ public struct CodeTemplate: Sendable, Hashable {
         guard let fragment = verified?.fragments.first else { throw DiagnosticsError(diagnostics) }
         self.code = code
         regions = program.regions
-        let last = Int(fragment.flow.blockOfInstruction[Int(end)])
+        let last = Int(fragment.facts[Int(end)].block)
         fallsThrough = fragment.flow.blocks[last].isReachable
         written = code.instructions.reduce(into: []) {
             $0.formUnion($1.writes(closed, fragment.macros))
