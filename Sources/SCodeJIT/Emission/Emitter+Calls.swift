@@ -60,7 +60,6 @@ extension Emitter {
         let noBudget = site(.abort(.budgetExhausted), instruction)
         let tooDeep = site(.abort(.depthExceeded), instruction)
         let refused = assembler.newLabel()
-        let resume = assembler.newLabel()
 
         let slot = emitSlotGuard(instruction, noSlot)
         assembler.alu(.sub, .w64, Self.budget, immediate: 1)
@@ -69,14 +68,12 @@ extension Emitter {
         if !isAtEntry || masksSpeculation { assembler.load(.w64, .rcx, levelsSlot) }
         assembler.alu(.sub, .w64, .rcx, immediate: 1)
         assembler.jcc(.b, tooDeep)
-        assembler.load(.w64, .rdx, slot)
-        assembler.test(.w64, .rdx, .rdx)
-        assembler.jcc(.e, resume)  // nobody is there
-
         transferHomes(instruction, isSave: true)
         assembler.store(.w64, savedInstance, Self.instance)
-        assembler.mov(.w64, Self.instance, .rdx)
-        assembler.alu(.add, .w64, .rdx, immediate: Int32(SCODE_OFFSET_ARGUMENTS))
+        assembler.load(.w64, Self.instance, slot)
+        assembler.test(.w64, Self.instance, Self.instance)
+        assembler.jcc(.e, refused)  // nobody is there
+        assembler.lea(.w64, .rdx, Memory(Self.instance, Int32(SCODE_OFFSET_ARGUMENTS)))
         assembler.call(instanceField(SCODE_OFFSET_CODE))
         assembler.test(.w32, .rax, .rax)
         assembler.jcc(.e, refused)
@@ -84,7 +81,6 @@ extension Emitter {
         assembler.bind(refused)
         assembler.load(.w64, Self.instance, savedInstance)
         transferHomes(instruction, isSave: false)
-        assembler.bind(resume)
     }
 
     /// Sees that there is such a slot. Returns where it is, which may need rax.

@@ -186,7 +186,7 @@ extension Emitter {
     /// - Parameter instance: where the address of the instance is: its own register, or rsi on the way in from outside.
     mutating func emitPrologue(instance: GPR) {
         if frameSize != 0 { growStack(frameSize) }
-        if callsFragments { assembler.store(.w64, levelsSlot, .rcx) }
+        if keepsLevels { assembler.store(.w64, levelsSlot, .rcx) }
         forgetPages()
         let arguments = vcode.fragment.argumentRegisters
         let live = allocation.liveness.before(0)

@@ -10,8 +10,8 @@ import X86Assembler
 /// registers have to be saved. Of a leaf, which needs none, the outer entry comes first and the inner one last.
 ///
 /// Conventions inside: rax, rcx, rdx, xmm14, xmm15 are scratch; r13 instance, r14 budget, r15 context; rsp is
-/// aligned to 16 when the fragment has a frame. The frame holds slots of SCODE registers, then the instance and the levels
-/// left while a sub-fragment is called, then the return addresses of local procedures, one a level, then what page caches
+/// aligned to 16 when the fragment has a frame. The frame holds slots of SCODE registers, then the instance and, if need be, the
+/// levels left while a sub-fragment is called, then the return addresses of local procedures, one a level, then what page caches
 /// know. rsp does not move when procedures are called, so an exit from inside one is like any other.
 struct Emitter: ~Copyable {
     var assembler: Assembler
@@ -42,6 +42,8 @@ struct Emitter: ~Copyable {
     var usesBudget = false
     let makesCalls: Bool
     let callsFragments: Bool
+    /// Whether the levels that are left go to the frame: not where they are only asked before anything else is done.
+    let keepsLevels: Bool
     /// Whether the prologue reads constants of the instance.
     let readsConstants: Bool
     /// The slot of the return address of level 1.
@@ -113,7 +115,12 @@ struct Emitter: ~Copyable {
                 levels = max(levels, vcode.fragment.procedureLevels[Int(instruction.target)])
             }
         }
-        let firstReturnSlot = allocation.slotCount + (callsFragments ? 2 : 0)
+        let masksSpeculation = vcode.fragment.acceptor.guards.masksSpeculation
+        // Masks are made in the register in which they come.
+        let keepsLevels =
+            callsFragments
+            && (masksSpeculation || vcode.instructions.dropFirst().contains { $0.operation == .callSub })
+        let firstReturnSlot = allocation.slotCount + (callsFragments ? 1 : 0) + (keepsLevels ? 1 : 0)
         let firstPageSlot = firstReturnSlot + levels
         let slots = firstPageSlot + vcode.pageCaches.count * PageCacheValue.slotsOfCache
         // About what comes of it; more is a matter of copying. Not stored at once: optimised, Swift 6.3 gives back what is
@@ -125,8 +132,9 @@ struct Emitter: ~Copyable {
         self.allocation = allocation
         self.observation = observation
         self.isInterruptible = isInterruptible
-        masksSpeculation = vcode.fragment.acceptor.guards.masksSpeculation
+        self.masksSpeculation = masksSpeculation
         self.callsFragments = callsFragments
+        self.keepsLevels = keepsLevels
         self.makesCalls = makesCalls
         readsConstants = allocation.keepsConstants
         self.firstReturnSlot = firstReturnSlot
