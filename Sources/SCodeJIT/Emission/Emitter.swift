@@ -10,9 +10,9 @@ import X86Assembler
 /// registers have to be saved. Of a leaf, which needs none, the outer entry comes first and the inner one last.
 ///
 /// Conventions inside: rax, rcx, rdx, xmm14, xmm15 are scratch; r13 instance, r14 budget, r15 context; rsp is
-/// aligned to 16 when the fragment has a frame. The frame holds slots of SCODE registers, then the instance and, if need be, the
-/// levels left while a sub-fragment is called, then the return addresses of local procedures, one a level, then what page caches
-/// know. rsp does not move when procedures are called, so an exit from inside one is like any other.
+/// aligned to 16 when the fragment has a frame. The frame holds slots of SCODE registers, then the instance while a
+/// sub-fragment is called and, if need be, the levels left, then the return addresses of local procedures, one a level, then
+/// what page caches know. rsp does not move when procedures are called, so an exit from inside one is like any other.
 struct Emitter: ~Copyable {
     var assembler: Assembler
     let vcode: VCode
