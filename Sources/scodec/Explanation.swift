@@ -69,9 +69,11 @@ struct Explanation {
                 index, .access, proved: false, cost: GuardCost.window,
                 "the address is \(address), computed from no region: the processor decides")
         case .unknown:
-            let isPhysical = fragment.regions.contains { $0.policy == .physical }
+            let isPaged =
+                fragment.regions.contains { $0.policy == .virtual }
+                || !fragment.regions.contains { $0.policy == .physical }
             add(
-                index, .access, proved: false, cost: isPhysical ? GuardCost.region : GuardCost.page,
+                index, .access, proved: false, cost: isPaged ? GuardCost.page : GuardCost.region,
                 "the address is \(address), computed from no region")
         }
         if instruction.opcode.isAtomic {

@@ -7,6 +7,8 @@ struct FixedBases {
     private var registers: RegisterSet = []
     /// Whether any instruction sets a register to an address in a region, whatever else it may hold.
     let areSet: Bool
+    /// The regions that such instructions name.
+    private(set) var named = RegionSet()
     /// Per such register, the instruction that writes it.
     private var writers = InlineArray<64, Int32>(repeating: -1)
 
@@ -15,6 +17,7 @@ struct FixedBases {
         for index in instructions.indices where instructions[index].setsBase {
             let register = instructions[index].rd
             registers.insert(register)
+            named.insert(Int(instructions[index].index))
             writers[Int(register.number)] = Int32(truncatingIfNeeded: index)
         }
         areSet = !registers.isEmpty
@@ -34,6 +37,13 @@ struct FixedBases {
     func writer(of register: Register) -> Int? {
         registers.contains(register) ? Int(writers[Int(register.number)]) : nil
     }
+}
+
+struct RegionSet: BitwiseCopyable {
+    private var bits: UInt8 = 0
+
+    mutating func insert(_ region: Int) { bits |= 1 << UInt8(region) }
+    func contains(_ region: Int) -> Bool { bits >> UInt8(region) & 1 != 0 }
 }
 
 extension Instruction {

@@ -44,9 +44,9 @@ extension Lowering {
                 if !hasAddress { address(instruction, index) }
                 access.target = windowRegion
                 access.place = .window
-            } else if let only = onlyPhysicalRegion, isCheckedInline(only, isStore) {
-                // With one region to choose from, an address of unknown origin is most likely in that.
-                guardRegion(&access, instruction, index, only, hasAddress: hasAddress)
+            } else if let likelyRegion, isCheckedInline(likelyRegion, isStore) {
+                // What lies elsewhere takes the long way, and is found all the same.
+                guardRegion(&access, instruction, index, likelyRegion, hasAddress: hasAddress)
             } else {
                 if !hasAddress { address(instruction, index) }
                 guardAccess(.guardPage, instruction, index, 0)

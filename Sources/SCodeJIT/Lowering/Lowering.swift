@@ -9,8 +9,8 @@ struct Lowering: ~Copyable {
     let fragment: VerifiedFragment
     let code: FragmentCode
     private let observation: RegisterObservation
-    /// The one region whose addresses are checked when the code runs, if there is but one and it is physical.
-    let onlyPhysicalRegion: UInt8?
+    /// The physical region that an address of unknown origin is held against first; nil: it is more likely a virtual one.
+    let likelyRegion: UInt8?
     /// Whether a proof that rests on branches is not enough.
     let masksSpeculation: Bool
     /// The first region of the host policy: what its addresses are offsets in, those of unknown origin are, too.
@@ -31,22 +31,30 @@ struct Lowering: ~Copyable {
         self.fragment = fragment
         self.observation = observation
         code = fragment.code
-        onlyPhysicalRegion = Self.onlyPhysicalRegion(fragment.regions)
         masksSpeculation = fragment.acceptor.guards.masksSpeculation
         windowRegion = fragment.regions.firstIndex { $0.policy == .host }.map { UInt32($0) }
-        bases = FixedBases(fragment)
+        let bases = FixedBases(fragment)
+        self.bases = bases
+        likelyRegion = Self.likelyRegion(fragment.regions, bases)
         output = VCode(fragment)
         output.instructions.reserveCapacity(code.instructions.count * 2)
         labels = LabelsByPlace(code)
     }
 
-    private static func onlyPhysicalRegion(_ regions: [Region]) -> UInt8? {
-        var only: Int?
-        for index in regions.indices where regions[index].policy != .static {
-            if only != nil { return nil }
-            only = index
+    /// Whose base the fragment names itself it is likely to reach by proved addresses, as eBPF does its stack: so rather one
+    /// that it is only handed.
+    private static func likelyRegion(_ regions: [Region], _ bases: FixedBases) -> UInt8? {
+        var likely: Int?
+        for index in regions.indices {
+            switch regions[index].policy {
+            case .static: break
+            case .virtual, .host: return nil
+            case .physical:
+                if let known = likely, !bases.named.contains(known) || bases.named.contains(index) { continue }
+                likely = index
+            }
         }
-        return only.flatMap { regions[$0].policy == .physical ? UInt8($0) : nil }
+        return likely.map { UInt8($0) }
     }
 
     private mutating func run() {
