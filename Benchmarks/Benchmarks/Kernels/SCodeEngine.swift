@@ -219,6 +219,7 @@ extension Optimisations {
         ("dead code", .deadCode), ("operand folding", .operandFolding),
         ("page caching", .pageCaching),
         ("division by constants", .divisionByConstants), ("loop rotation", .loopRotation),
+        ("loop versioning", .loopVersioning), ("check merging", .checkMerging),
     ]
 
     /// Each pass by itself; one that has no name yet by the number of its bit.

@@ -59,7 +59,7 @@ struct CodeLayout {
                 places[label].most = Int32(truncatingIfNeeded: most)
                 let end = Int(places[label].loopEnd)
                 // Of loops that have one inside, that one counts.
-                if end >= 0, innermost <= end {
+                if end >= 0, innermost <= end, !instructions[index].isUnlikely {
                     let size = about - end
                     if size <= limit { instructions[index].immediate = Int64(size) }
                     innermost = about
@@ -69,7 +69,7 @@ struct CodeLayout {
                 if places[target].most >= 0 {
                     let distance = most - Int(places[target].most) + instructions[index].jumpsBehindFirst
                     instructions[index].isNear = distance <= Int(Int8.max)
-                } else if places[target].loopEnd < 0 {
+                } else if places[target].loopEnd < 0, !instructions[index].isUnlikely {
                     places[target].loopEnd = Int32(truncatingIfNeeded: about)
                 }
             }
@@ -141,7 +141,9 @@ extension VInstruction {
         case .atomicAdd, .atomicAnd, .atomicOr, .atomicXor, .fetchAdd, .exchange, .compareExchange, .fetchAnd,
             .fetchOr, .fetchXor:
             52
-        case .guardCachedPage: 40
+        case .guardCachedPage, .extent: 40
+        case .checkBudget: 20
+        case .checkRange: 90
         case .guardPage: 70
         // Long enough for no jump over it to be short.
         case .integerToFloat, .floatToInteger, .callSub, .callHost: 1024
@@ -180,7 +182,8 @@ extension VInstruction {
         case .guardBudget: 4
         case .guardRegion: 20
         case .guardPage: 38
-        case .guardCachedPage: 15
+        case .guardCachedPage, .extent: 15
+        case .checkRange: 40
         case .constant: 6
         case .load, .store: 5
         default: 4

@@ -25,6 +25,7 @@ extension Emitter {
 
     mutating func emitBudgetGuard(_ instruction: VInstruction) {
         usesBudget = true
+        if instruction.flag { return assembler.alu(.sub, .w64, Self.budget, immediate: 1) }
         usesContext = true
         usesInstance = true
         assembler.alu(.sub, .w64, Self.budget, immediate: 1)
@@ -54,6 +55,10 @@ extension Emitter {
 
     /// A backward jump and its guard in one conditional jump: budget left is the condition to jump.
     mutating func emitBudgetedJump(_ instruction: VInstruction, to target: UInt32) {
+        if instruction.flag {
+            emitBudgetGuard(instruction)
+            return assembler.jmp(labels[Int(target)])
+        }
         usesBudget = true
         usesContext = true
         usesInstance = true
@@ -111,7 +116,12 @@ extension Emitter {
 
     /// A branch that costs budget when it is taken. The budget is taken before the comparison, and given back where the
     /// branch is not taken: so of the two jumps of a round one is never taken, which makes the other easier to guess.
-    mutating func emitCountedBranch(_ around: VInstruction, to target: UInt32) {
+    mutating func emitCountedBranch(_ around: VInstruction, _ budget: VInstruction, to target: UInt32) {
+        if budget.flag {
+            emitBudgetGuard(budget)
+            emitBranch(around, around.condition.inverted, labels[Int(target)])
+            return assembler.alu(.add, .w64, Self.budget, immediate: 1)
+        }
         usesBudget = true
         usesContext = true
         usesInstance = true

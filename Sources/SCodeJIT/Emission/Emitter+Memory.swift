@@ -59,8 +59,14 @@ extension Emitter {
         let region = instruction.target
         let (slow, back) = slowPath(instruction)
         assembler.alu(.sub, .w64, .rax, regionField(region, SCODE_OFFSET_REGION_BASE))
-        let count = SCODE_OFFSET_REGION_OFFSET_COUNT + instruction.size.trailingZeroBitCount * 8
-        assembler.alu(.cmp, .w64, .rax, regionField(region, count))
+        let size = vcode.fragment.regions[Int(region)].size
+        if let size = Int32(exactly: size) {
+            // How many offsets an access of this size may have.
+            assembler.alu(.cmp, .w64, .rax, immediate: max(0, size - Int32(instruction.size) + 1))
+        } else {
+            let count = SCODE_OFFSET_REGION_OFFSET_COUNT + instruction.size.trailingZeroBitCount * 8
+            assembler.alu(.cmp, .w64, .rax, regionField(region, count))
+        }
         assembler.jcc(.ae, slow)
         if masksSpeculation { emitMaskUnlessBelow(.rax) }
         assembler.bind(back)

@@ -237,9 +237,13 @@ struct Emitter: ~Copyable {
                 return 2
             }
             emitBudgetGuard(instruction)
+        case .extent: emitExtent(instruction)
+        case .checkBudget: emitBudgetCheck(instruction)
+        case .checkRange: emitRangeCheck(instruction)
         case .branch where !instruction.condition.isFloat && isAroundCountedJump(index):
-            emitCountedBranch(instruction, to: vcode.instructions[index + 2].target)
-            return 4
+            emitCountedBranch(
+                instruction, vcode.instructions[index + 1], to: vcode.instructions[index + 2].target)
+            return 3
         case .branch:
             if let branch = branchOverJump(at: index) {
                 emitBranch(branch, after: index)

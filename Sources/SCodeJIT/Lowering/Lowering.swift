@@ -50,7 +50,9 @@ struct Lowering: ~Copyable {
             case .static: break
             case .virtual, .host: return nil
             case .physical:
-                if let known = likely, !bases.named.contains(known) || bases.named.contains(index) { continue }
+                if let known = likely, !bases.named.contains(known) || bases.named.contains(index) {
+                    continue
+                }
                 likely = index
             }
         }

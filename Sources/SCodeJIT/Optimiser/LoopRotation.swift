@@ -59,7 +59,8 @@ struct LoopRotation {
         for (index, instruction) in code.instructions.enumerated() where instruction.operation == .label {
             places[Int(instruction.target)].index = Int32(truncatingIfNeeded: index)
         }
-        for (index, instruction) in code.instructions.enumerated() where instruction.isDirectJump {
+        for (index, instruction) in code.instructions.enumerated()
+        where instruction.isDirectJump && !instruction.isUnlikely {
             let label = Int(instruction.target)
             if Int(places[label].index) <= index { places[label].lastBack = Int32(truncatingIfNeeded: index) }
         }

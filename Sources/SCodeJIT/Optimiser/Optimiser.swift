@@ -2,8 +2,8 @@ import SCodeVerifier
 
 /// Passes of the compiler that make code better and change nothing that it does.
 public struct Optimisations: OptionSet, Sendable, Hashable {
-    public let rawValue: UInt8
-    public init(rawValue: UInt8) { self.rawValue = rawValue }
+    public let rawValue: UInt16
+    public init(rawValue: UInt16) { self.rawValue = rawValue }
 
     public static let strengthReduction = Optimisations(rawValue: 1)
     /// Host addresses that a loop does not change are computed before it.
@@ -18,9 +18,13 @@ public struct Optimisations: OptionSet, Sendable, Hashable {
     public static let divisionByConstants = Optimisations(rawValue: 32)
     /// The end of a loop's round stands before its head, where the loop skips to it.
     public static let loopRotation = Optimisations(rawValue: 64)
+    /// What accesses of a loop are held against is looked at before it.
+    public static let loopVersioning = Optimisations(rawValue: 128)
+    /// One check for a run of accesses.
+    public static let checkMerging = Optimisations(rawValue: 256)
     public static let all: Optimisations = [
         .strengthReduction, .anchorHoisting, .deadCode, .operandFolding, .pageCaching, .divisionByConstants,
-        .loopRotation,
+        .loopRotation, .loopVersioning, .checkMerging,
     ]
 }
 
@@ -33,6 +37,8 @@ enum Optimiser {
     ) {
         if optimisations.contains(.strengthReduction) { StrengthReduction.run(&code) }
         if optimisations.contains(.divisionByConstants) { DivisionByConstants.run(&code) }
+        if optimisations.contains(.loopVersioning) { LoopVersioning.run(&code) }
+        if optimisations.contains(.checkMerging) { CheckMerging.run(&code) }
         if optimisations.contains(.anchorHoisting) { AnchorHoisting.run(&code) }
         if optimisations.contains(.pageCaching) { PageCaching.run(&code) }
         guard observation == .live else { return }

@@ -64,7 +64,7 @@ struct LinearScan: ~Copyable {
     private mutating func collectUse(_ code: VCode) {
         for instruction in code.instructions {
             let index = Int(instruction.source)
-            use.add(instruction, frequency[index])
+            use.add(instruction, instruction.isUnlikely ? 0 : frequency[index])
             if instruction.isObserved || observation == .all {
                 use.needed.formUnion(allocation.liveness.before(index))
             }
@@ -119,8 +119,8 @@ struct LinearScan: ~Copyable {
                 calls += frequency[index]
             }
             guard let constant = instruction.constant else { continue }
-            last[Int(constant.index)] = index
-            weight[Int(constant.index)] += frequency[index]
+            last[Int(constant.index)] = max(last[Int(constant.index)], index)
+            if !instruction.isUnlikely { weight[Int(constant.index)] += frequency[index] }
         }
         for constant in InstanceConstant.all where weight[Int(constant.index)] > calls {
             let end = 2 * frequency.endOfLoops(around: last[Int(constant.index)]) + 1

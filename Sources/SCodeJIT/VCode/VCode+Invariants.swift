@@ -47,7 +47,12 @@ extension VCode {
         }
         let target = Int(instruction.target)
         switch instruction.operation {
-        case .branch, .jump: return isPlaced(target, places) ? nil : "L\(target) is not placed"
+        case .checkRange where !ranges.indices.contains(Int(instruction.immediate)):
+            return "there is no such range"
+        case .branch, .jump, .checkRange, .checkBudget:
+            return isPlaced(target, places) ? nil : "L\(target) is not placed"
+        case .extent where instruction.scale > 0:
+            return isPlaced(target, places) ? nil : "L\(target) is not placed"
         case .jumpTable:
             guard fragment.code.tables.indices.contains(target) else { return "there is no such table" }
             let missing = fragment.code.tables[target].labels.first { !isPlaced(Int($0), places) }
@@ -115,7 +120,7 @@ extension VInstruction {
         case .floatToInteger: OperandBanks(dst: .integer, a: .float)
         case .move: OperandBanks(dst: a.bank)
         case .regionBase: OperandBanks(dst: .integer)
-        case .address: OperandBanks(a: .integer, b: hasImmediate ? nil : .integer)
+        case .address, .extent, .checkRange: OperandBanks(a: .integer, b: hasImmediate ? nil : .integer)
         case .atomicAdd, .atomicAnd, .atomicOr, .atomicXor, .anchor, .jumpTable, .guardTableIndex:
             OperandBanks(a: .integer)
         case .guardNonZero: OperandBanks(a: hasImmediate ? nil : .integer)
@@ -125,7 +130,8 @@ extension VInstruction {
                 : OperandBanks(a: .integer, b: hasImmediate ? nil : .integer)
         case .constant, .guardAligned, .guardRegion, .guardPage, .guardCachedPage, .load,
             .store,
-            .guardBudget, .guardEntry, .jump, .call, .return, .trap, .label, .accept, .refuse, .abort,
+            .guardBudget, .guardEntry, .checkBudget, .jump, .call, .return, .trap, .label, .accept, .refuse,
+            .abort,
             .callSub,
             .hostArgument, .callHost:
             OperandBanks()

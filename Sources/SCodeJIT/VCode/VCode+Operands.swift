@@ -32,7 +32,7 @@ extension VOperation {
             .zeroExtend:
             [.readsA, .writes]
         case .constant, .regionBase: .writes
-        case .address, .branch: [.readsA, .readsB, .mayReplaceB]
+        case .address, .branch, .extent, .checkRange: [.readsA, .readsB, .mayReplaceB]
         case .anchor, .jumpTable: .readsA
         case .guardAligned, .guardBudget, .guardEntry, .abort: .isObserved
         case .guardRegion, .guardPage, .guardCachedPage: [.guardsStore, .isObserved]
@@ -44,7 +44,7 @@ extension VOperation {
         case .compareExchange: [.readsA, .readsB, .writes, .accesses]
         case .accept, .hostArgument: [.readsA, .mayReplaceA]
         case .callHost: [.writes, .isObserved]
-        case .jump, .call, .return, .trap, .label, .refuse: []
+        case .jump, .call, .return, .trap, .label, .refuse, .checkBudget: []
         }
     }
 

@@ -50,8 +50,17 @@ extension VInstruction: CustomStringConvertible {
             return "\(dst.name) := \(operation) [\(placeName)]:\(size * 8), \(a.name), \(b.name)"
         case .guardNonZero: return "guard \(operand) != 0"
         case .guardTableIndex: return "guard \(a.name) < \(immediate)"
-        case .guardBudget: return "guard budget"
+        case .guardBudget: return flag ? "take one of the budget" : "guard budget"
         case .guardEntry: return "guard budget >= \(UInt64(bitPattern: immediate))"
+        case .extent:
+            let evenly = scale == 0 ? "" : ", unless it is a multiple of \(1 << scale) goto L\(target)"
+            return "extent := \(last) - \(a.name)\(flag ? "" : " - 1"):\(width)\(evenly)"
+        case .checkBudget:
+            let rounds = scale == 0 ? "extent" : "extent >> \(scale)"
+            return "unless budget >= \(rounds) goto L\(target)\(flag ? ", else take that" : "")"
+        case .checkRange:
+            let sum = hasImmediate ? a.name : "\(a.name) + \(b.name)\(scale == 0 ? "" : " << \(scale)")"
+            return "unless range \(immediate) from \(sum) is inside goto L\(target)"
         case .branch: return "if \(a.name) \(condition)\(width) \(last) goto L\(target)"
         case .jump: return "goto L\(target)"
         case .jumpTable: return "goto table \(target)[\(a.name)]"

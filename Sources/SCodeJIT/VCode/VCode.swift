@@ -60,6 +60,14 @@ enum VOperation: UInt8, BitwiseCopyable {
     case guardBudget
     /// Guard: the budget is at least the immediate; takes that. Stands at the entry.
     case guardEntry
+    // Checks that stand before code without guards, and choose the guarded version of it, at label `target`, where they fail.
+    /// extent := how far counter `a` is from the limit, `b` or the immediate, of 64 bits or 32; one less, unless `flag`.
+    /// Fails when the distance is no multiple of 2^`scale`.
+    case extent
+    /// Fails when the budget is less than the extent shifted right by `scale`; with `flag`, else takes that.
+    case checkBudget
+    /// Fails unless range `immediate` of `ranges` lies inside its region.
+    case checkRange
     /// if a op b goto label `target`
     case branch
     /// goto label `target`
@@ -215,6 +223,8 @@ struct VCode {
     var namesSums = false
     /// How many values are kept for a loop.
     var anchorCount = 0
+    /// Of `checkRange`.
+    var ranges: [ByteRange] = []
     /// Per page cache: whether it is for stores.
     var pageCaches: [Bool] = []
     /// Labels 0 ..< fragment.code.labels.count are the fragment's; one for each procedure's entry follows; the

@@ -20,6 +20,7 @@ struct VInstruction: BitwiseCopyable {
         static let flag: UInt64 = 1 << 10
         static let isNear: UInt64 = 1 << 11
         static let isFolded: UInt64 = 1 << 12
+        static let isUnlikely: UInt64 = 1 << 13
     }
 
     init(_ operation: VOperation, source: Int) {
@@ -42,7 +43,8 @@ struct VInstruction: BitwiseCopyable {
         set { what[bit: Bit.hasImmediate] = newValue }
     }
     /// Of `load` and of conversions to and from integers: signed. Of a guard: the access is a store. Of
-    /// `callHost`: there is a result. Of a division by a constant: a multiplication does it.
+    /// `callHost`: there is a result. Of a division by a constant: a multiplication does it. Of `guardBudget`: a check
+    /// before the loop has seen that there is enough. Of `extent`: the counter may be the limit.
     var flag: Bool {
         get { what[bit: Bit.flag] }
         set { what[bit: Bit.flag] = newValue }
@@ -56,6 +58,11 @@ struct VInstruction: BitwiseCopyable {
     var isFolded: Bool {
         get { what[bit: Bit.isFolded] }
         set { what[bit: Bit.isFolded] = newValue }
+    }
+    /// Whether it stands in the guarded version of code that mostly runs without guards.
+    var isUnlikely: Bool {
+        get { what[bit: Bit.isUnlikely] }
+        set { what[bit: Bit.isUnlikely] = newValue }
     }
     /// Bytes, of extensions, memory operations and integers that are converted.
     var size: UInt8 {
