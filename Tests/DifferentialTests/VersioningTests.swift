@@ -20,6 +20,50 @@ import Testing
         try run(seed: 1 << 32, marked: ["unless range"]) { $0.run() }
     }
 
+    /// What a loop would reach is more than 64 bits can count; with a budget that never ends it.
+    @Test(arguments: [1 << 61, 1 << 62, 3 << 61, Int64.max, -16] as [Int64], [0, 1, 7])
+    func hugeLimits(limit: Int64, more: Int64) throws {
+        let text = """
+            region data: physical rw, 64
+            fragment f(p: p, n: ul) {
+                setul   i, 0
+            again:
+                stul    i, p, 0
+                addpi   p, p, 8
+                adduli  i, i, 1
+                bltul   i, n, again
+                accept  i
+            }
+            """
+        let fragment = try #require(Module(text: text, acceptor: .plain).fragment())
+        #expect(CompilerDump.vcode(fragment).contains("8 more"))
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: Self.size, alignment: 16)
+        defer { memory.deallocate() }
+        let exit = try BothEngines.run(
+            fragment, [Self.base, UInt64(bitPattern: limit &+ more)],
+            regions: [.physical(base: Self.base, host: memory, size: Self.size, writable: true)], budget: .max
+        ).exit
+        guard case .abort(let abort) = exit else { return #expect(Bool(false), "it ended") }
+        #expect(abort.reason == .outOfBounds && abort.address == Self.base + UInt64(Self.size))
+    }
+
+    /// What the processor guesses ahead of one check for many accesses no mask would make harmless.
+    @Test func masksKeepGuards() throws {
+        var acceptor = Acceptor.plain
+        acceptor.guards.masksSpeculation = true
+        var guarded = 0
+        for seed in 0..<UInt64(100) {
+            var generator = LoopGenerator(seed: seed)
+            for text in [generator.loop(), generator.run()] {
+                let fragment = try #require(Module(text: text, acceptor: acceptor).fragment())
+                let vcode = CompilerDump.vcode(fragment)
+                #expect(!vcode.contains("unless range"))
+                if vcode.contains("guard region") { guarded += 1 }
+            }
+        }
+        #expect(guarded > 100)
+    }
+
     /// Random programs, each with some arguments and budgets. Of what the compiler is to do there must be some.
     private func run(
         seed: UInt64, marked marks: [String], _ text: (inout LoopGenerator) -> String

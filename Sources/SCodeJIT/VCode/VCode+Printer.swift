@@ -94,14 +94,23 @@ extension VInstruction: CustomStringConvertible {
     }
 }
 
+extension ByteRange: CustomStringConvertible {
+    var description: String {
+        let growth = stride == 0 ? "" : ", \(stride) more for each of the extent"
+        return "from \(low) to \(high), in region \(region)\(growth)"
+    }
+}
+
 /// What `scodec --dump` prints of the compiler's stages.
 public enum CompilerDump {
     /// VCode after optimisation.
     public static func vcode(_ fragment: VerifiedFragment, observing observation: RegisterObservation = .live)
         -> String
     {
-        lowered(fragment, observation).instructions.map { $0.operation == .label ? "\($0)\n" : "    \($0)\n" }
-            .joined()
+        let code = lowered(fragment, observation)
+        let lines = code.instructions.map { $0.operation == .label ? "\($0)" : "    \($0)" }
+        let ranges = code.ranges.enumerated().map { "    range \($0): \($1)" }
+        return (lines + ranges).joined(separator: "\n") + "\n"
     }
 
     private static func lowered(_ fragment: VerifiedFragment, _ observation: RegisterObservation) -> VCode {
