@@ -13,7 +13,9 @@ import Testing
         Int(ProcessInfo.processInfo.environment["SCODE_DIFFERENTIAL_PROGRAMS"] ?? "") ?? 4_000
 
     @Test func loopsAgree() throws {
-        try run(seed: 1, marked: ["extent", "take one", "else take that", "<<", "multiple"]) { $0.loop() }
+        try run(seed: 1, marked: ["extent", "take one", "else take that", "<<", "multiple", "extent + 1"]) {
+            $0.loop()
+        }
     }
 
     @Test func straightCodeAgrees() throws {
@@ -169,8 +171,18 @@ struct LoopGenerator {
             body.insert(pace, at: number(0...body.count))
         }
         if random.oneIn(5) { body.append("bequli x, \(number(0...3)), out") }
-        return Self.head + "again:\n" + body.joined(separator: "\n") + "\n" + end(type, step) + "\nout:\n"
+        // The comparison stands at the end, or at the head.
+        let isFirst = random.oneIn(4)
+        let comparison = end(type, step)
+        body.insert(isFirst ? Self.inverted(comparison).replacing("again", with: "out") : "", at: 0)
+        body.append(isFirst ? "j again" : comparison)
+        return Self.head + "again:\n" + body.joined(separator: "\n") + "\nout:\n"
             + "addul sum, sum, x\nxorul sum, sum, q\nxorul sum, sum, c\naccept sum\n}\n"
+    }
+
+    private static func inverted(_ comparison: String) -> String {
+        let other = ["bne": "beq", "beq": "bne", "ble": "bgt", "bgt": "ble", "bge": "blt", "blt": "bge"]
+        return (other[String(comparison.prefix(3))] ?? "") + comparison.dropFirst(3)
     }
 
     /// The comparison that ends the loop.
@@ -178,7 +190,7 @@ struct LoopGenerator {
         let counter = pick(["c", "c", "c", "q"])
         let limit = random.oneIn(5) ? "\(step * number(0...9))" : "n"
         switch number(0...5) {
-        case 0: return "bne\(type)\(limit == "n" ? "" : "i") \(counter), \(limit), again"
+        case 0: return "\(pick(["bne", "beq"]))\(type)\(limit == "n" ? "" : "i") \(counter), \(limit), again"
         case 1: return "ble\(type)\(limit == "n" ? "" : "i") \(counter), \(limit), again"
         case 2 where limit == "n": return "bgt\(type) n, \(counter), again"
         case 3 where limit == "n": return "bge\(type) n, \(counter), again"

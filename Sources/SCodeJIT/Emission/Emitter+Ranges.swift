@@ -26,6 +26,9 @@ extension Emitter {
     mutating func emitBudgetCheck(_ instruction: VInstruction) {
         usesBudget = true
         if instruction.scale > 0 { assembler.shift(.shr, .w64, .rcx, by: instruction.scale) }
+        if instruction.immediate > 0 {
+            assembler.alu(.add, .w64, .rcx, immediate: Int32(truncatingIfNeeded: instruction.immediate))
+        }
         assembler.alu(.cmp, .w64, Self.budget, .rcx)
         assembler.jcc(.b, labels[Int(instruction.target)])
         if instruction.flag { assembler.alu(.sub, .w64, Self.budget, .rcx) }

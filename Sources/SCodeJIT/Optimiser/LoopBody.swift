@@ -63,7 +63,10 @@ struct LoopBody {
         var induction: Induction
         /// The comparison with which the loop goes on, the counter on the left, as a branch to nowhere.
         var comparison: VInstruction
+        /// Where that stands: before the jump back, where the counter has been changed, or at the head.
+        var place: Int
 
+        var isTestedFirst: Bool { place < induction.index }
         /// The exponent of the step, if it is a power of two.
         var scale: UInt8 { isPowerOfTwo ? UInt8(induction.step.trailingZeroBitCount) : 0 }
         var isPowerOfTwo: Bool { induction.by == nil && induction.step.nonzeroBitCount == 1 }
@@ -139,7 +142,7 @@ struct LoopBody {
                 writers[number] = writers[number] == -1 ? index : -2
             }
         }
-        counter = findCounter()
+        counter = findCounter(places)
     }
 
     func isInvariant(_ register: Register) -> Bool { writers[Int(register.number)] == -1 }
@@ -162,30 +165,40 @@ struct LoopBody {
 
     // MARK: The counter
 
-    /// The branch that ends the loop stands before the jump back and its guard, or is the jump back.
-    private func findCounter() -> Counter? {
+    /// The branch that ends the loop stands at its head; or before the jump back and its guard; or is the jump back.
+    private func findCounter(_ places: LabelPlaces) -> Counter? {
+        if let counter = counter(endingAt: start + 1, places), counter.isTestedFirst { return counter }
         var index = end
         if instructions[index].operation == .jump {
             index -= 1
             if instructions[index].operation == .guardBudget { index -= 1 }
         }
+        guard let counter = counter(endingAt: index, places), !counter.isTestedFirst else { return nil }
+        return counter
+    }
+
+    private func counter(endingAt index: Int, _ places: LabelPlaces) -> Counter? {
         var comparison = instructions[index]
         guard index > start, comparison.operation == .branch, !comparison.condition.isFloat,
             isAlways(at: index)
         else { return nil }
-        if index < end { comparison.condition = comparison.condition.inverted }
-        if let counter = counter(comparison, before: index) { return counter }
+        if index < end {
+            guard !(start...end).contains(places.place(comparison.target)) else { return nil }
+            comparison.condition = comparison.condition.inverted
+        }
+        if let counter = counter(comparison, at: index) { return counter }
         guard !comparison.hasImmediate, let mirrored = comparison.condition.mirrored else { return nil }
         (comparison.a, comparison.b) = (comparison.b, comparison.a)
         comparison.condition = mirrored
-        return counter(comparison, before: index)
+        return counter(comparison, at: index)
     }
 
-    private func counter(_ comparison: VInstruction, before index: Int) -> Counter? {
-        guard let induction = induction(comparison.a), induction.index < index,
-            induction.isWide == comparison.isWide, comparison.hasImmediate || isInvariant(comparison.b)
+    private func counter(_ comparison: VInstruction, at index: Int) -> Counter? {
+        guard let induction = induction(comparison.a), induction.isWide == comparison.isWide,
+            comparison.hasImmediate || isInvariant(comparison.b)
         else { return nil }
-        let counter = Counter(register: comparison.a, induction: induction, comparison: comparison)
+        let counter = Counter(
+            register: comparison.a, induction: induction, comparison: comparison, place: index)
         if comparison.hasImmediate, counter.mayWrap, !counter.endsAtConstant { return nil }
         switch comparison.condition {
         case .lessUnsigned: return counter

@@ -144,8 +144,7 @@ extension LoopBody {
             case .guardBudget where index == end - 1: break
             case .accept, .refuse, .abort: return false
             case .branch, .jump:
-                // The last one is the counter's.
-                if index != end - 2, !labels.contains(instruction.target) { return false }
+                if index != counter?.place, !labels.contains(instruction.target) { return false }
             default: if instruction.isObserved, !isCovered(index) { return false }
             }
         }
@@ -197,6 +196,8 @@ extension LoopBody.Counter {
     fileprivate func budgetCheck(_ source: Int, _ other: UInt32, takes: Bool) -> VInstruction {
         var check = VInstruction(.checkBudget, source: source)
         check.scale = scale
+        // Where it looks first, the loop jumps back once more, to find that it has ended.
+        check.immediate = isTestedFirst ? 1 : 0
         check.flag = takes
         check.target = other
         return check

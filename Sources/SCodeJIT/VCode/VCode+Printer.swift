@@ -56,7 +56,8 @@ extension VInstruction: CustomStringConvertible {
             let evenly = scale == 0 ? "" : ", unless it is a multiple of \(1 << scale) goto L\(target)"
             return "extent := \(last) - \(a.name)\(flag ? "" : " - 1"):\(width)\(evenly)"
         case .checkBudget:
-            let rounds = scale == 0 ? "extent" : "extent >> \(scale)"
+            let rounds =
+                (scale == 0 ? "extent" : "extent >> \(scale)") + (immediate == 0 ? "" : " + \(immediate)")
             return "unless budget >= \(rounds) goto L\(target)\(flag ? ", else take that" : "")"
         case .checkRange:
             let sum = hasImmediate ? a.name : "\(a.name) + \(b.name)\(scale == 0 ? "" : " << \(scale)")"

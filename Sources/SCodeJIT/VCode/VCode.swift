@@ -64,7 +64,8 @@ enum VOperation: UInt8, BitwiseCopyable {
     /// extent := how far counter `a` is from the limit, `b` or the immediate, of 64 bits or 32; one less, unless `flag`.
     /// Fails when the distance is no multiple of 2^`scale`.
     case extent
-    /// Fails when the budget is less than the extent shifted right by `scale`; with `flag`, else takes that.
+    /// Fails when the budget is less than the extent shifted right by `scale`, and the immediate; with `flag`, else takes
+    /// that.
     case checkBudget
     /// Fails unless range `immediate` of `ranges` lies inside its region.
     case checkRange
