@@ -66,6 +66,12 @@ import Testing
         #expect(guarded > 100)
     }
 
+    @Test func choicesAgree() throws {
+        try run(seed: 2 << 32, marked: [" if equal", " if lessSigned", " if greaterUnsigned"]) {
+            $0.choices()
+        }
+    }
+
     /// Random programs, each with some arguments and budgets. Of what the compiler is to do there must be some.
     private func run(
         seed: UInt64, marked marks: [String], _ text: (inout LoopGenerator) -> String
@@ -223,6 +229,41 @@ struct LoopGenerator {
             }
         if random.oneIn(3) { return before + "st\(type) sum, \(address)" }
         return before + "ld\(type) x, \(address)\naddul sum, sum, x"
+    }
+
+    /// Short ways in a loop, of which the registers decide which is taken.
+    mutating func choices() -> String {
+        var lines: [String] = []
+        for _ in 0..<number(1...4) {
+            labels += 1
+            let (result, other) = (
+                pick(["x", "sum", "t", "c"]), pick(["x", "sum", "t", "c", "\(number(-3...5))"])
+            )
+            let branch = pick(["beq", "bne", "blt", "bge", "bgt", "ble"]) + pick(["ul", "u", "l", "i"])
+            lines.append("\(branch) \(pick(["x", "sum", "t", "c", "s"])), \(other), aside\(labels)")
+            lines += way(to: result)
+            if random.oneIn(2) {
+                lines += ["j met\(labels)", "aside\(labels):"] + way(to: result) + ["met\(labels):"]
+            } else {
+                lines.append("aside\(labels):")
+            }
+        }
+        return Self.head + "again:\n" + lines.joined(separator: "\n")
+            + "\nsubul n, n, 1\nbneul n, 0, again\naddul sum, sum, x\nxorul sum, sum, t\nxorul sum, sum, c\n"
+            + "accept sum\n}\n"
+    }
+
+    private mutating func way(to result: String) -> [String] {
+        (0..<number(1...3)).map { _ in
+            let a = pick([result, result, "x", "sum", "s"])
+            let b = pick([result, "t", "c", "q", "\(number(1...9))"])
+            return switch number(0...5) {
+            case 0: "set\(pick(["ul", "u"])) \(result), \(number(0...99))"
+            case 1: "\(pick(["com", "neg", "mov"]))\(pick(["ul", "u"])) \(result), \(a)"
+            case 2: "\(pick(["lsh", "rsh"]))ul \(result), \(a), \(number(1...5))"
+            default: "\(pick(["add", "sub", "mul", "xor", "and"]))\(pick(["ul", "u"])) \(result), \(a), \(b)"
+            }
+        }
     }
 
     /// Accesses one after the other, most of them from one register, which may change on the way.

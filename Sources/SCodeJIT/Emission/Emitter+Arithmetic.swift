@@ -2,6 +2,38 @@ import SCodeIR
 import X86Assembler
 
 extension Emitter {
+    // MARK: Choices
+
+    mutating func emitCompare(_ instruction: VInstruction) {
+        let width = instruction.width
+        let left = fetch(instruction.a, .rax)
+        if !instruction.hasImmediate {
+            let right = fetch(instruction.b, .rcx)
+            assembler.alu(.cmp, width, left, right)
+        } else if let constant = instruction.shortImmediate {
+            if constant == 0 {
+                assembler.test(width, left, left)
+            } else {
+                assembler.alu(.cmp, width, left, immediate: constant)
+            }
+        } else {
+            assembler.mov(.rcx, immediate: UInt64(bitPattern: instruction.immediate))
+            assembler.alu(.cmp, width, left, .rcx)
+        }
+    }
+
+    /// Nothing comes before the choice that would change the flags.
+    mutating func emitSelect(_ instruction: VInstruction) {
+        guard let condition = Condition(instruction.condition) else { return }
+        let target = resultRegister(instruction.dst)
+        copy(instruction.a, to: target)
+        let other = fetch(instruction.b, .rcx)
+        assembler.move(if: condition, .w64, target, other)
+        keep(instruction.dst, from: target)
+    }
+
+    // MARK: Arithmetic
+
     /// dst := a op b
     mutating func emitBinary(_ instruction: VInstruction) {
         let width = instruction.width

@@ -237,6 +237,8 @@ struct Emitter: ~Copyable {
                 return 2
             }
             emitBudgetGuard(instruction)
+        case .compare: emitCompare(instruction)
+        case .select: emitSelect(instruction)
         case .extent: emitExtent(instruction)
         case .checkBudget: emitBudgetCheck(instruction)
         case .checkRange: emitRangeCheck(instruction)
