@@ -156,7 +156,7 @@ extension VCode {
     fileprivate func unusedRegister() -> Register? {
         var used = RegisterSet()
         for register in fragment.argumentRegisters { used.insert(register) }
-        for live in fragment.liveBefore { used.formUnion(live) }
+        for facts in fragment.facts { used.formUnion(facts.liveBefore) }
         for instruction in instructions {
             let registers = instruction.registers
             used.formUnion(registers.read.union(registers.readCold).union(registers.written))
