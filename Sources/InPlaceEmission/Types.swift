@@ -12,25 +12,52 @@ public typealias Label = CodePlace
 ///
 /// Values, not cases: what they stand for is inlined into the emission.
 @frozen public struct IntegerType: Hashable, Sendable, BitwiseCopyable {
-    @usableFromInline let width: Width
+    @usableFromInline let width: UniformWidth
     @usableFromInline let isSigned: Bool
 
-    @inlinable @inline(__always) init(_ width: Width, isSigned: Bool) {
+    @inlinable @inline(__always) init(_ width: UniformWidth, isSigned: Bool) {
         self.width = width
         self.isSigned = isSigned
     }
 
     @inlinable @inline(__always) var isWide: Bool { width.isWide }
-    /// The bits of a shift's count that matter.
-    @inlinable @inline(__always) var shiftMask: Int32 { width.isWide ? 63 : 31 }
+    /// Of a shift's count what the processor has to be told: it takes counts of 64 bits modulo the width.
+    @inlinable @inline(__always) func shiftCount(_ count: Int32) -> UInt8 {
+        UInt8(truncatingIfNeeded: width.isWide ? count : count & 31)
+    }
 
-    @inlinable @inline(__always) public static var i: IntegerType { IntegerType(.w32Uniform, isSigned: true) }
+    @inlinable @inline(__always) public static var i: IntegerType { IntegerType(.w32, isSigned: true) }
     @inlinable @inline(__always) public static var u: IntegerType {
-        IntegerType(.w32Uniform, isSigned: false)
+        IntegerType(.w32, isSigned: false)
     }
     @inlinable @inline(__always) public static var l: IntegerType { IntegerType(.w64, isSigned: true) }
-    @inlinable @inline(__always) public static var ul: IntegerType { IntegerType(.w64, isSigned: false) }
+    @inlinable @inline(__always) public static var ul: IntegerType {
+        IntegerType(.w64, isSigned: false)
+    }
     @inlinable @inline(__always) public static var p: IntegerType { .ul }
+}
+
+/// An immediate operand, or the offset of an address: 32 bits, extended with their sign.
+@frozen public struct Immediate: ExpressibleByIntegerLiteral, Sendable, BitwiseCopyable {
+    @usableFromInline let value: Int32
+    /// Whether it is written in 32 bits whatever it is.
+    @usableFromInline let isWide: Bool
+
+    @inlinable @inline(__always) init(_ value: Int32, isWide: Bool) {
+        self.value = value
+        self.isWide = isWide
+    }
+
+    /// Written in 8 bits when they hold it. For numbers in the text of the generator: its compiler finds that out.
+    @inlinable @inline(__always) public init(_ value: Int32) { self.init(value, isWide: false) }
+
+    @inlinable @inline(__always) public init(integerLiteral value: Int32) { self.init(value) }
+
+    /// Written in 32 bits whatever it is. For numbers that the generator knows at run time only: finding out whether fewer
+    /// hold it takes more instructions than writing them.
+    @inlinable @inline(__always) public static func wide(_ value: Int32) -> Immediate {
+        Immediate(value, isWide: true)
+    }
 }
 
 /// The types of loads and stores: characters (8 bits), shorts (16), and those of arithmetic. What is loaded is extended
@@ -40,8 +67,8 @@ public typealias Label = CodePlace
     @usableFromInline let store: StoreForm
 
     @inlinable @inline(__always) init(_ load: LoadForm, _ store: StoreForm) {
-        self.load = load.uniform
-        self.store = store.uniform
+        self.load = load
+        self.store = store
     }
 
     @inlinable @inline(__always) public static var c: MemoryType { MemoryType(.signed8(to: .w64), .w8) }

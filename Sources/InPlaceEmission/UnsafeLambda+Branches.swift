@@ -8,8 +8,12 @@ extension UnsafeLambda {
         assembler.branch(type.isSigned ? .l : .b, type.width, rs1, rs2, &label)
     }
     @inlinable @inline(__always)
-    public mutating func blt(_ type: IntegerType, _ rs: Register, _ immediate: Int32, _ label: inout Label) {
-        assembler.branch(type.isSigned ? .l : .b, type.width, rs, immediate: immediate, &label)
+    public mutating func blt(
+        _ type: IntegerType, _ rs: Register, _ immediate: Immediate, _ label: inout Label
+    ) {
+        assembler.branch(
+            type.isSigned ? .l : .b, type.width, rs, immediate: immediate.value, isWide: immediate.isWide,
+            &label)
     }
 
     @inlinable @inline(__always)
@@ -17,8 +21,12 @@ extension UnsafeLambda {
         assembler.branch(type.isSigned ? .le : .be, type.width, rs1, rs2, &label)
     }
     @inlinable @inline(__always)
-    public mutating func ble(_ type: IntegerType, _ rs: Register, _ immediate: Int32, _ label: inout Label) {
-        assembler.branch(type.isSigned ? .le : .be, type.width, rs, immediate: immediate, &label)
+    public mutating func ble(
+        _ type: IntegerType, _ rs: Register, _ immediate: Immediate, _ label: inout Label
+    ) {
+        assembler.branch(
+            type.isSigned ? .le : .be, type.width, rs, immediate: immediate.value, isWide: immediate.isWide,
+            &label)
     }
 
     @inlinable @inline(__always)
@@ -26,8 +34,12 @@ extension UnsafeLambda {
         assembler.branch(type.isSigned ? .g : .a, type.width, rs1, rs2, &label)
     }
     @inlinable @inline(__always)
-    public mutating func bgt(_ type: IntegerType, _ rs: Register, _ immediate: Int32, _ label: inout Label) {
-        assembler.branch(type.isSigned ? .g : .a, type.width, rs, immediate: immediate, &label)
+    public mutating func bgt(
+        _ type: IntegerType, _ rs: Register, _ immediate: Immediate, _ label: inout Label
+    ) {
+        assembler.branch(
+            type.isSigned ? .g : .a, type.width, rs, immediate: immediate.value, isWide: immediate.isWide,
+            &label)
     }
 
     @inlinable @inline(__always)
@@ -35,8 +47,12 @@ extension UnsafeLambda {
         assembler.branch(type.isSigned ? .ge : .ae, type.width, rs1, rs2, &label)
     }
     @inlinable @inline(__always)
-    public mutating func bge(_ type: IntegerType, _ rs: Register, _ immediate: Int32, _ label: inout Label) {
-        assembler.branch(type.isSigned ? .ge : .ae, type.width, rs, immediate: immediate, &label)
+    public mutating func bge(
+        _ type: IntegerType, _ rs: Register, _ immediate: Immediate, _ label: inout Label
+    ) {
+        assembler.branch(
+            type.isSigned ? .ge : .ae, type.width, rs, immediate: immediate.value, isWide: immediate.isWide,
+            &label)
     }
 
     @inlinable @inline(__always)
@@ -44,8 +60,10 @@ extension UnsafeLambda {
         assembler.branch(.e, type.width, rs1, rs2, &label)
     }
     @inlinable @inline(__always)
-    public mutating func beq(_ type: IntegerType, _ rs: Register, _ immediate: Int32, _ label: inout Label) {
-        assembler.branch(.e, type.width, rs, immediate: immediate, &label)
+    public mutating func beq(
+        _ type: IntegerType, _ rs: Register, _ immediate: Immediate, _ label: inout Label
+    ) {
+        assembler.branch(.e, type.width, rs, immediate: immediate.value, isWide: immediate.isWide, &label)
     }
 
     @inlinable @inline(__always)
@@ -53,14 +71,18 @@ extension UnsafeLambda {
         assembler.branch(.ne, type.width, rs1, rs2, &label)
     }
     @inlinable @inline(__always)
-    public mutating func bne(_ type: IntegerType, _ rs: Register, _ immediate: Int32, _ label: inout Label) {
-        assembler.branch(.ne, type.width, rs, immediate: immediate, &label)
+    public mutating func bne(
+        _ type: IntegerType, _ rs: Register, _ immediate: Immediate, _ label: inout Label
+    ) {
+        assembler.branch(.ne, type.width, rs, immediate: immediate.value, isWide: immediate.isWide, &label)
     }
 
     // MARK: Jumps
 
     /// goto label
-    @inlinable @inline(__always) public mutating func j(_ label: inout Label) { assembler.jmp(&label) }
+    @inlinable @inline(__always) public mutating func j(_ label: inout Label) {
+        assembler.jmp(&label, isWide: true)
+    }
 
     /// goto the address in a register
     public mutating func j(_ target: Register) { assembler.jmp(target) }

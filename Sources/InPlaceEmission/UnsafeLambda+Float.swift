@@ -55,10 +55,10 @@ extension UnsafeLambda {
     /// rd := a signed integer
     public mutating func cv(_ from: IntegerType, _ to: FloatType, _ rd: FloatRegister, _ rs: Register) {
         assembler.xorps(rd, rd)  // or it would wait for who wrote it last
-        assembler.convert(from.width, rs, to: to.precision, rd)
+        assembler.convert(from.width.compact, rs, to: to.precision, rd)
     }
     /// rd := rs truncated, as a signed integer; the most negative one where it does not fit
     public mutating func cv(_ from: FloatType, _ to: IntegerType, _ rd: Register, _ rs: FloatRegister) {
-        assembler.convertTruncating(from.precision, rs, to: to.width, rd)
+        assembler.convertTruncating(from.precision, rs, to: to.width.compact, rd)
     }
 }

@@ -10,8 +10,8 @@ extension UnsafeLambda {
     }
     /// Sum; it wraps.
     @inlinable @inline(__always)
-    public mutating func add(_ type: IntegerType, _ rd: Register, _ rs: Register, _ immediate: Int32) {
-        assembler.add(type.width, rd, rs, immediate: immediate)
+    public mutating func add(_ type: IntegerType, _ rd: Register, _ rs: Register, _ immediate: Immediate) {
+        assembler.add(type.width, rd, rs, immediate: immediate.value, isWide: immediate.isWide)
     }
     /// Difference; it wraps.
     @inlinable @inline(__always)
@@ -20,8 +20,8 @@ extension UnsafeLambda {
     }
     /// Difference; it wraps.
     @inlinable @inline(__always)
-    public mutating func sub(_ type: IntegerType, _ rd: Register, _ rs: Register, _ immediate: Int32) {
-        assembler.subtract(type.width, rd, rs, immediate: immediate)
+    public mutating func sub(_ type: IntegerType, _ rd: Register, _ rs: Register, _ immediate: Immediate) {
+        assembler.subtract(type.width, rd, rs, immediate: immediate.value, isWide: immediate.isWide)
     }
     /// The low half of the product.
     @inlinable @inline(__always)
@@ -30,57 +30,52 @@ extension UnsafeLambda {
     }
     /// The low half of the product.
     @inlinable @inline(__always)
-    public mutating func mul(_ type: IntegerType, _ rd: Register, _ rs: Register, _ immediate: Int32) {
-        assembler.multiply(type.width, rd, rs, by: immediate)
+    public mutating func mul(_ type: IntegerType, _ rd: Register, _ rs: Register, _ immediate: Immediate) {
+        assembler.multiply(type.width, rd, rs, by: immediate.value, isWide: immediate.isWide)
     }
     @inlinable @inline(__always)
     public mutating func and(_ type: IntegerType, _ rd: Register, _ rs1: Register, _ rs2: Register) {
         assembler.logic(.and, type.width, rd, rs1, rs2)
     }
     @inlinable @inline(__always)
-    public mutating func and(_ type: IntegerType, _ rd: Register, _ rs: Register, _ immediate: Int32) {
-        assembler.logic(.and, type.width, rd, rs, immediate: immediate)
+    public mutating func and(_ type: IntegerType, _ rd: Register, _ rs: Register, _ immediate: Immediate) {
+        assembler.logic(.and, type.width, rd, rs, immediate: immediate.value, isWide: immediate.isWide)
     }
     @inlinable @inline(__always)
     public mutating func or(_ type: IntegerType, _ rd: Register, _ rs1: Register, _ rs2: Register) {
         assembler.logic(.or, type.width, rd, rs1, rs2)
     }
     @inlinable @inline(__always)
-    public mutating func or(_ type: IntegerType, _ rd: Register, _ rs: Register, _ immediate: Int32) {
-        assembler.logic(.or, type.width, rd, rs, immediate: immediate)
+    public mutating func or(_ type: IntegerType, _ rd: Register, _ rs: Register, _ immediate: Immediate) {
+        assembler.logic(.or, type.width, rd, rs, immediate: immediate.value, isWide: immediate.isWide)
     }
     @inlinable @inline(__always)
     public mutating func xor(_ type: IntegerType, _ rd: Register, _ rs1: Register, _ rs2: Register) {
         assembler.logic(.xor, type.width, rd, rs1, rs2)
     }
     @inlinable @inline(__always)
-    public mutating func xor(_ type: IntegerType, _ rd: Register, _ rs: Register, _ immediate: Int32) {
-        assembler.logic(.xor, type.width, rd, rs, immediate: immediate)
+    public mutating func xor(_ type: IntegerType, _ rd: Register, _ rs: Register, _ immediate: Immediate) {
+        assembler.logic(.xor, type.width, rd, rs, immediate: immediate.value, isWide: immediate.isWide)
     }
     /// Left shift; the count is taken modulo the width.
     @inlinable @inline(__always)
     public mutating func lsh(_ type: IntegerType, _ rd: Register, _ rs: Register, _ count: Register) {
-        assembler.shift(.shl, type.width, rd, rs, by: count)
+        assembler.shift(.shl, type.width.compact, rd, rs, by: count)
     }
     /// Left shift; the count is taken modulo the width.
     @inlinable @inline(__always)
     public mutating func lsh(_ type: IntegerType, _ rd: Register, _ rs: Register, _ count: Int32) {
-        assembler.shift(.shl, type.width, rd, rs, by: modulo(count, type))
+        assembler.shift(.shl, type.width, rd, rs, by: type.shiftCount(count))
     }
     /// Right shift, with the sign where the type has one; the count is taken modulo the width.
     @inlinable @inline(__always)
     public mutating func rsh(_ type: IntegerType, _ rd: Register, _ rs: Register, _ count: Register) {
-        assembler.shift(type.isSigned ? .sar : .shr, type.width, rd, rs, by: count)
+        assembler.shift(type.isSigned ? .sar : .shr, type.width.compact, rd, rs, by: count)
     }
     /// Right shift, with the sign where the type has one; the count is taken modulo the width.
     @inlinable @inline(__always)
     public mutating func rsh(_ type: IntegerType, _ rd: Register, _ rs: Register, _ count: Int32) {
-        assembler.shift(type.isSigned ? .sar : .shr, type.width, rd, rs, by: modulo(count, type))
-    }
-
-    @inlinable @inline(__always)
-    func modulo(_ count: Int32, _ type: IntegerType) -> UInt8 {
-        UInt8(truncatingIfNeeded: count & type.shiftMask)
+        assembler.shift(type.isSigned ? .sar : .shr, type.width, rd, rs, by: type.shiftCount(count))
     }
 
     /// Quotient, truncated. The processor traps on a divisor of zero, and where the quotient does not fit.
@@ -107,7 +102,7 @@ extension UnsafeLambda {
     private mutating func divide(_ type: IntegerType, _ dividend: Register, _ divisor: Register) {
         assembler.mov(type.width, .rax, dividend)
         if type.isSigned {
-            assembler.signExtendRaxIntoRdx(type.width)
+            assembler.signExtendRaxIntoRdx(type.width.compact)
         } else {
             assembler.zero(.rdx)
         }
@@ -138,7 +133,7 @@ extension UnsafeLambda {
     /// rd := a constant, cut to the type
     @inlinable @inline(__always)
     public mutating func set(_ type: IntegerType, _ rd: Register, _ value: Int64) {
-        if value == 0 { return assembler.zero(rd, .w32Uniform) }
+        if value == 0 { return assembler.zero(rd, UniformWidth.w32) }
         assembler.mov(
             rd, immediate: type.isWide ? UInt64(bitPattern: value) : UInt64(UInt32(truncatingIfNeeded: value))
         )
@@ -157,8 +152,8 @@ extension UnsafeLambda {
 
     /// rd := what is at base + offset
     @inlinable @inline(__always)
-    public mutating func ld(_ type: MemoryType, _ rd: Register, _ base: Register, _ offset: Int32) {
-        assembler.load(as: type.load, rd, plainBase: base, offset)
+    public mutating func ld(_ type: MemoryType, _ rd: Register, _ base: Register, _ offset: Immediate) {
+        assembler.load(as: type.load, rd, plainBase: base, offset.value, isWide: offset.isWide)
     }
     /// rd := what is at base + index
     @inlinable @inline(__always)
@@ -167,8 +162,8 @@ extension UnsafeLambda {
     }
     /// What is at base + offset := rs
     @inlinable @inline(__always)
-    public mutating func st(_ type: MemoryType, _ rs: Register, _ base: Register, _ offset: Int32) {
-        assembler.store(as: type.store, plainBase: base, offset, rs)
+    public mutating func st(_ type: MemoryType, _ rs: Register, _ base: Register, _ offset: Immediate) {
+        assembler.store(as: type.store, plainBase: base, offset.value, rs, isWide: offset.isWide)
     }
     /// What is at base + index := rs
     @inlinable @inline(__always)

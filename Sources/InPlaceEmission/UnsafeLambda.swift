@@ -25,7 +25,6 @@ public struct UnsafeLambda: ~Copyable {
     private var registers: RegisterPool
     private let parameters: Parameters
     private let body: CodeLabel
-    @usableFromInline var hasMisplacedLabel = false
     private let limit: Int
 
     /// Begins a function.
@@ -68,7 +67,7 @@ public struct UnsafeLambda: ~Copyable {
 
     /// Binds a label: it names the next instruction.
     @inlinable @inline(__always) public mutating func label(_ label: inout Label) {
-        if !assembler.bind(&label) { hasMisplacedLabel = true }
+        assembler.bind(&label)
     }
 
     /// Bytes of code so far.
@@ -81,7 +80,6 @@ public struct UnsafeLambda: ~Copyable {
         let entry = emitEntry()
         if assembler.overflowed { throw .tooLarge(limit: limit) }
         do { try assembler.finish() } catch { throw .misplacedLabel }
-        if hasMisplacedLabel { throw .misplacedLabel }
         guard let function = UnsafeFunction(assembler.bytes, entry: entry) else { throw .outOfMemory }
         return function
     }

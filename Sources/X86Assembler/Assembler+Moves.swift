@@ -23,11 +23,6 @@
         LoadForm(Opcode(0x0F, 0xBF), width)
     }
     @inlinable @inline(__always) public static var signed32: LoadForm { LoadForm(Opcode(0x63), .w64) }
-
-    /// The same, in one form for all registers (`Width.w32Uniform`).
-    @inlinable @inline(__always) public var uniform: LoadForm {
-        LoadForm(opcode, Width(rexW: width.rexW, keepsREX: true))
-    }
 }
 
 /// How a store is written.
@@ -48,11 +43,6 @@
     @inlinable @inline(__always) public static var w16: StoreForm { StoreForm(Opcode(0x66, 0, 0x89), .w32) }
     @inlinable @inline(__always) public static var w32: StoreForm { StoreForm(Opcode(0x89), .w32) }
     @inlinable @inline(__always) public static var w64: StoreForm { StoreForm(Opcode(0x89), .w64) }
-
-    /// The same, in one form for all registers (`Width.w32Uniform`).
-    @inlinable @inline(__always) public var uniform: StoreForm {
-        StoreForm(opcode, Width(rexW: width.rexW, keepsREX: true))
-    }
 }
 
 extension Assembler {
@@ -60,7 +50,7 @@ extension Assembler {
 
     /// `mov r, r`: 89 /r
     @inlinable @inline(__always)
-    public mutating func mov(_ width: Width, _ destination: GPR, _ source: GPR) {
+    public mutating func mov(_ width: some OperandWidth, _ destination: GPR, _ source: GPR) {
         emit(Opcode(0x89), width, reg: source, rm: destination)
     }
 
@@ -69,28 +59,32 @@ extension Assembler {
     @inlinable @inline(__always)
     public mutating func mov(_ destination: GPR, immediate: UInt64) {
         if let short = UInt32(exactly: immediate) {
-            if emit(Opcode(0xB8), .w32, plus: destination) { put(short) }
+            put(0xB8, .w32, plus: destination)
+            put(short)
         } else if let short = Int32(exactly: Int64(bitPattern: immediate)) {
-            if emit(Opcode(0xC7), .w64, digit: 0, rm: destination) { put(UInt32(bitPattern: short)) }
+            putHead(Opcode(0xC7), .w64, destination.rm | OperandBits.direct)
+            put(short)
         } else {
-            if emit(Opcode(0xB8), .w64, plus: destination) { put(immediate) }
+            put(0xB8, .w64, plus: destination)
+            put(immediate)
         }
+        end()
     }
 
     /// `xor r, r`: the smallest way to 0; changes the flags
     @inlinable @inline(__always)
-    public mutating func zero(_ destination: GPR, _ width: Width = .w32) {
+    public mutating func zero(_ destination: GPR, _ width: some OperandWidth = Width.w32) {
         alu(.xor, width, destination, destination)
     }
 
     /// `push r`: 50+r
     public mutating func push(_ source: GPR) {
-        emit(Opcode(0x50), .w32, plus: source)
+        emit(0x50, .w32, plus: source)
     }
 
     /// `pop r`: 58+r
     public mutating func pop(_ destination: GPR) {
-        emit(Opcode(0x58), .w32, plus: destination)
+        emit(0x58, .w32, plus: destination)
     }
 
     // MARK: Extension
@@ -155,16 +149,15 @@ extension Assembler {
         emit(form.opcode, form.width, reg: destination, rm: source)
     }
 
-    /// With a displacement and a base that takes no SIB byte: neither rsp nor r12.
+    /// In a uniform form. *Requires* a base that takes no SIB byte: neither rsp nor r12.
     @inlinable @inline(__always)
     public mutating func load(
-        as form: LoadForm, _ destination: GPR, plainBase base: GPR, _ displacement: Int32
+        as form: LoadForm, _ destination: GPR, plainBase base: GPR, _ displacement: Int32,
+        isWide: Bool = false
     ) {
-        guard reserve() else { return }
-        assert(base.sibOfBase == 0)
-        putAddress(
-            form.opcode, form.width, destination.reg | base.rm, 0, displacement, base.baseNeedsDisplacement,
-            false)
+        emit(
+            form.opcode, UniformWidth(rex: form.width.rex), reg: destination, plainBase: base, displacement,
+            isWide: isWide)
     }
 
     // MARK: Stores
@@ -187,31 +180,34 @@ extension Assembler {
         emit(form.opcode, form.width, reg: source, rm: destination, isByte: form.isByte)
     }
 
-    /// With a displacement and a base that takes no SIB byte: neither rsp nor r12.
+    /// In a uniform form. *Requires* a base that takes no SIB byte: neither rsp nor r12.
     @inlinable @inline(__always)
-    public mutating func store(as form: StoreForm, plainBase base: GPR, _ displacement: Int32, _ source: GPR)
-    {
-        guard reserve() else { return }
-        assert(base.sibOfBase == 0)
-        putAddress(
-            form.opcode, form.width, source.reg | base.rm, 0, displacement, base.baseNeedsDisplacement,
-            source.needsREX(form.isByte))
+    public mutating func store(
+        as form: StoreForm, plainBase base: GPR, _ displacement: Int32, _ source: GPR, isWide: Bool = false
+    ) {
+        emit(
+            form.opcode, UniformWidth(rex: form.width.rex), reg: source, plainBase: base, displacement,
+            isWide: isWide)
     }
 
     /// Stores the low bits of an immediate, sign-extended for 64 bits:
     /// C6 /0 ib, 66 C7 /0 iw, C7 /0 id, REX.W C7 /0 id
     public mutating func store(_ size: MemoryWidth, _ destination: Memory, immediate: Int32) {
-        let value = UInt32(bitPattern: immediate)
         switch size {
         case .w8:
-            if emit(Opcode(0xC6), .w32, digit: 0, rm: destination) { put(UInt8(truncatingIfNeeded: value)) }
+            put(Opcode(0xC6), .w32, reg: 0, rm: destination)
+            put(UInt8(truncatingIfNeeded: immediate))
         case .w16:
-            if emit(Opcode(0x66, 0, 0xC7), .w32, digit: 0, rm: destination) {
-                put(UInt16(truncatingIfNeeded: value))
-            }
-        case .w32: if emit(Opcode(0xC7), .w32, digit: 0, rm: destination) { put(value) }
-        case .w64: if emit(Opcode(0xC7), .w64, digit: 0, rm: destination) { put(value) }
+            put(Opcode(0x66, 0, 0xC7), .w32, reg: 0, rm: destination)
+            put(UInt16(truncatingIfNeeded: immediate))
+        case .w32:
+            put(Opcode(0xC7), .w32, reg: 0, rm: destination)
+            put(immediate)
+        case .w64:
+            put(Opcode(0xC7), .w64, reg: 0, rm: destination)
+            put(immediate)
         }
+        end()
     }
 
     // MARK: Addresses
@@ -224,9 +220,9 @@ extension Assembler {
 
     /// `lea r, [rip + label]`: REX.W 8D /r with mod 00, r/m 101, and the distance from the end
     public mutating func lea(_ destination: GPR, _ label: CodeLabel) {
-        guard reserve() else { return }
         putHead(Opcode(0x8D), .w64, destination.reg | OperandBits.rm(0b101))
         putDistance(to: label)
+        end()
     }
 
     // MARK: Conditional

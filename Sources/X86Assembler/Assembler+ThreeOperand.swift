@@ -1,125 +1,136 @@
 // d := a op b, as the machine of VCODE has it: the processor's two-operand forms with what they need before them.
 //
-// Operands are any registers, the same ones too; rax, rcx and rdx are scratch where a row says so. What is emitted in
-// one piece is at most 15 bytes, so that it needs room to be looked for only once. Flags are changed.
+// Operands are any registers, the same ones too; rax, rcx and rdx are scratch where a row says so. Flags are changed. An
+// immediate that `isWide` is written in 32 bits though 8 hold it.
 
 extension Assembler {
     // MARK: Arithmetic and logic
 
-    /// d := a + b
+    /// d := a + b. b is not rsp.
     @inlinable @inline(__always)
-    public mutating func add(_ width: Width, _ destination: GPR, _ left: GPR, _ right: GPR) {
-        guard reserve() else { return }
+    public mutating func add<Form: OperandWidth>(_ width: Form, _ destination: GPR, _ left: GPR, _ right: GPR)
+    {
         if destination == left {
-            putALU(.add, width, destination, right)
+            alu(.add, width, destination, right)
         } else if destination == right {
-            putALU(.add, width, destination, left)
+            alu(.add, width, destination, left)
+        } else if Form.isUniform {
+            mov(width, destination, left)
+            alu(.add, width, destination, right)
         } else {
-            putSum(width, destination, left, right)
+            lea(width.compact, destination, Memory(left, index: right))
         }
     }
 
     /// d := a - b
     @inlinable @inline(__always)
-    public mutating func subtract(_ width: Width, _ destination: GPR, _ left: GPR, _ right: GPR) {
-        guard reserve() else { return }
+    public mutating func subtract(_ width: some OperandWidth, _ destination: GPR, _ left: GPR, _ right: GPR) {
         if destination == left {
-            putALU(.sub, width, destination, right)
+            alu(.sub, width, destination, right)
         } else if destination == right {
-            putUnary(.neg, width, destination)
-            putALU(.add, width, destination, left)
+            unary(.neg, width, destination)
+            alu(.add, width, destination, left)
         } else {
-            putMove(width, destination, left)
-            putALU(.sub, width, destination, right)
+            mov(width, destination, left)
+            alu(.sub, width, destination, right)
         }
     }
 
     /// d := a op b, where a and b may change places: `and`, `or`, `xor`
     @inlinable @inline(__always)
-    public mutating func logic(_ op: ALU, _ width: Width, _ destination: GPR, _ left: GPR, _ right: GPR) {
-        guard reserve() else { return }
-        if destination == right { return putALU(op, width, destination, left) }
-        if destination != left { putMove(width, destination, left) }
-        putALU(op, width, destination, right)
+    public mutating func logic(
+        _ op: ALU, _ width: some OperandWidth, _ destination: GPR, _ left: GPR, _ right: GPR
+    ) {
+        if destination == left {
+            alu(op, width, destination, right)
+        } else if destination == right {
+            alu(op, width, destination, left)
+        } else {
+            mov(width, destination, left)
+            alu(op, width, destination, right)
+        }
     }
 
     /// d := a * b
     @inlinable @inline(__always)
-    public mutating func multiply(_ width: Width, _ destination: GPR, _ left: GPR, _ right: GPR) {
-        guard reserve() else { return }
-        let isRight = destination == right
-        if destination != left && !isRight { putMove(width, destination, left) }
-        let factor = isRight ? left : right
-        putHead(Opcode(0x0F, 0xAF), width, destination.reg | factor.rm | OperandBits.direct)
-    }
-
-    /// d := a + immediate, which is sign-extended to 64 bits
-    @inlinable @inline(__always)
-    public mutating func add(_ width: Width, _ destination: GPR, _ left: GPR, immediate: Int32) {
-        guard reserve() else { return }
+    public mutating func multiply(_ width: some OperandWidth, _ destination: GPR, _ left: GPR, _ right: GPR) {
         if destination == left {
-            putImmediate(.add, width, destination, immediate)
+            imul(width, destination, right)
+        } else if destination == right {
+            imul(width, destination, left)
         } else {
-            putBased(Opcode(0x8D), width, destination.reg, left, immediate)
+            mov(width, destination, left)
+            imul(width, destination, right)
         }
     }
 
-    /// d := a - immediate, which is sign-extended to 64 bits
+    /// d := a + immediate, which is sign-extended to 64 bits. In uniform widths a is neither rsp nor r12.
     @inlinable @inline(__always)
-    public mutating func subtract(_ width: Width, _ destination: GPR, _ left: GPR, immediate: Int32) {
-        guard reserve() else { return }
+    public mutating func add<Form: OperandWidth>(
+        _ width: Form, _ destination: GPR, _ left: GPR, immediate: Int32, isWide: Bool = false
+    ) {
         if destination == left {
-            putImmediate(.sub, width, destination, immediate)
-        } else if immediate != .min {
-            putBased(Opcode(0x8D), width, destination.reg, left, 0 &- immediate)
+            alu(.add, width, destination, immediate: immediate, isWide: isWide)
+        } else if Form.isUniform {
+            emit(Opcode(0x8D), width, reg: destination, plainBase: left, immediate, isWide: isWide)
         } else {
-            putMove(width, destination, left)
-            putImmediate(.sub, width, destination, immediate)
+            lea(width.compact, destination, Memory(left, immediate))
+        }
+    }
+
+    /// d := a - immediate, which is sign-extended to 64 bits. In uniform widths a is neither rsp nor r12.
+    @inlinable @inline(__always)
+    public mutating func subtract(
+        _ width: some OperandWidth, _ destination: GPR, _ left: GPR, immediate: Int32, isWide: Bool = false
+    ) {
+        if destination == left || immediate == .min {
+            if destination != left { mov(width, destination, left) }
+            alu(.sub, width, destination, immediate: immediate, isWide: isWide)
+        } else {
+            add(width, destination, left, immediate: 0 &- immediate, isWide: isWide)
         }
     }
 
     /// d := a op immediate, which is sign-extended to 64 bits
     @inlinable @inline(__always)
     public mutating func logic(
-        _ op: ALU, _ width: Width, _ destination: GPR, _ left: GPR, immediate: Int32
+        _ op: ALU, _ width: some OperandWidth, _ destination: GPR, _ left: GPR, immediate: Int32,
+        isWide: Bool = false
     ) {
-        guard reserve() else { return }
-        if destination != left { putMove(width, destination, left) }
-        putImmediate(op, width, destination, immediate)
+        if destination != left { mov(width, destination, left) }
+        alu(op, width, destination, immediate: immediate, isWide: isWide)
     }
 
     /// d := a * immediate
     @inlinable
-    public mutating func multiply(_ width: Width, _ destination: GPR, _ source: GPR, by factor: Int32) {
+    public mutating func multiply(
+        _ width: some OperandWidth, _ destination: GPR, _ source: GPR, by factor: Int32, isWide: Bool = false
+    ) {
         // One address computes three, five or nine times a register.
-        switch factor {
-        case 3: lea(width, destination, Memory(source, index: source, .x2))
-        case 5: lea(width, destination, Memory(source, index: source, .x4))
-        case 9: lea(width, destination, Memory(source, index: source, .x8))
-        default: imul(width, destination, source, immediate: factor)
+        switch isWide ? 0 : factor {
+        case 3: lea(width.compact, destination, Memory(source, index: source, .x2))
+        case 5: lea(width.compact, destination, Memory(source, index: source, .x4))
+        case 9: lea(width.compact, destination, Memory(source, index: source, .x8))
+        default: imul(width, destination, source, immediate: factor, isWide: isWide)
         }
     }
 
     /// d := op a; of `not` and `neg`
     @inlinable @inline(__always)
-    public mutating func unary(_ op: Unary, _ width: Width, _ destination: GPR, _ source: GPR) {
-        guard reserve() else { return }
-        if destination != source { putMove(width, destination, source) }
-        putUnary(op, width, destination)
+    public mutating func unary(_ op: Unary, _ width: some OperandWidth, _ destination: GPR, _ source: GPR) {
+        if destination != source { mov(width, destination, source) }
+        unary(op, width, destination)
     }
 
     // MARK: Shifts
 
-    /// d := a op count. By 0 it is a move, which still cuts to 32 bits.
+    /// d := a op count; of 64 bits the processor takes it modulo the width. By 0 it is a move, which still cuts to 32 bits.
     @inlinable @inline(__always)
-    public mutating func shift(
-        _ op: Shift, _ width: Width, _ destination: GPR, _ source: GPR, by count: UInt8
+    public mutating func shift<Form: OperandWidth>(
+        _ op: Shift, _ width: Form, _ destination: GPR, _ source: GPR, by count: UInt8
     ) {
-        guard reserve() else { return }
-        if destination != source || (count == 0 && !width.isWide) { putMove(width, destination, source) }
-        guard count != 0 else { return }
-        putHead(Opcode(0xC1), width, OperandBits.reg(op.rawValue) | destination.rm | OperandBits.direct)
-        put(count)
+        if destination != source || (count == 0 && !width.isWide) { mov(width, destination, source) }
+        if count != 0 || Form.isUniform { shift(op, width, destination, by: count) }
     }
 
     /// d := a op count, taken modulo the width. a is not rcx. Scratch: rcx, and rax when d is the count's register.
@@ -139,11 +150,10 @@ extension Assembler {
     /// if a op b goto place
     @inlinable @inline(__always)
     public mutating func branch(
-        _ condition: Condition, _ width: Width, _ left: GPR, _ right: GPR, _ place: inout CodePlace
+        _ condition: Condition, _ width: UniformWidth, _ left: GPR, _ right: GPR, _ place: inout CodePlace
     ) {
-        guard reserve() else { return }
-        putALU(.cmp, width, left, right)
-        putJump(condition, &place)
+        alu(.cmp, width, left, right)
+        jcc(condition, &place, isWide: true)
     }
 
     /// if a op b goto label; `isNear` as of `jcc`
@@ -151,19 +161,18 @@ extension Assembler {
         _ condition: Condition, _ width: Width, _ left: GPR, _ right: GPR, _ label: CodeLabel,
         isNear: Bool = false
     ) {
-        guard reserve() else { return }
-        putALU(.cmp, width, left, right)
-        putJump(condition, to: label, isNear)
+        alu(.cmp, width, left, right)
+        jcc(condition, label, isNear: isNear)
     }
 
     /// if a op immediate goto place
     @inlinable @inline(__always)
     public mutating func branch(
-        _ condition: Condition, _ width: Width, _ left: GPR, immediate: Int32, _ place: inout CodePlace
+        _ condition: Condition, _ width: UniformWidth, _ left: GPR, immediate: Int32, isWide: Bool = false,
+        _ place: inout CodePlace
     ) {
-        guard reserve() else { return }
-        putComparison(width, left, immediate)
-        putJump(condition, &place)
+        alu(.cmp, width, left, immediate: immediate, isWide: isWide)
+        jcc(condition, &place, isWide: true)
     }
 
     /// if a op immediate goto label; `isNear` as of `jcc`
@@ -171,51 +180,19 @@ extension Assembler {
         _ condition: Condition, _ width: Width, _ left: GPR, immediate: Int32, _ label: CodeLabel,
         isNear: Bool = false
     ) {
-        guard reserve() else { return }
-        putComparison(width, left, immediate)
-        putJump(condition, to: label, isNear)
+        compare(width, left, immediate)
+        jcc(condition, label, isNear: isNear)
     }
 
-    // MARK: Parts. *Requires* room.
+    // MARK: Parts
 
     /// With 0, `test` is shorter and sets the same flags.
     @inlinable @inline(__always)
-    mutating func putComparison(_ width: Width, _ left: GPR, _ immediate: Int32) {
+    mutating func compare(_ width: Width, _ left: GPR, _ immediate: Int32) {
         if immediate == 0 {
-            putHead(Opcode(0x85), width, left.reg | left.rm | OperandBits.direct)
+            test(width, left, left)
         } else {
-            putImmediate(.cmp, width, left, immediate)
-        }
-    }
-
-    @inlinable @inline(__always)
-    mutating func putMove(_ width: Width, _ destination: GPR, _ source: GPR) {
-        putHead(Opcode(0x89), width, source.reg | destination.rm | OperandBits.direct)
-    }
-
-    /// d := d op b
-    @inlinable @inline(__always)
-    mutating func putALU(_ op: ALU, _ width: Width, _ destination: GPR, _ right: GPR) {
-        putHead(Opcode(op.row | 0x01), width, right.reg | destination.rm | OperandBits.direct)
-    }
-
-    /// d := op d
-    @inlinable @inline(__always)
-    mutating func putUnary(_ op: Unary, _ width: Width, _ destination: GPR) {
-        putHead(Opcode(0xF7), width, OperandBits.reg(op.rawValue) | destination.rm | OperandBits.direct)
-    }
-
-    /// `lea d, [a + b]`. Neither may be rsp.
-    @inlinable @inline(__always)
-    mutating func putSum(_ width: Width, _ destination: GPR, _ left: GPR, _ right: GPR) {
-        let rex = left.rm & 1 | (right.rm & 1) << 1
-        let sib = (left.rm & 0x7_0000) << 8 | (right.rm & 0x7_0000) << 11
-        let operands = destination.reg | rex | OperandBits.rm(0b100) | sib
-        if _fastPath(!left.baseNeedsDisplacement) {
-            putHead(Opcode(0x8D), width, operands, sib: 1)
-        } else {
-            putHead(Opcode(0x8D), width, operands | OperandBits.displacement8, sib: 1)
-            put(0 as UInt8)
+            alu(.cmp, width, left, immediate: immediate)
         }
     }
 }

@@ -3,26 +3,28 @@
 /// Code that it makes is position independent: it may be copied anywhere after `finish`.
 ///
 /// An instruction is composed in a word and written at once (`Encoding.swift`), by code that is inlined into whoever
-/// emits it. So what each instruction touches, `cursor`, `last` and `awaiting`, lies here, and all else behind a pointer, in
-/// `State`: an assembler in a local variable can be kept in registers.
+/// emits it. So what each instruction touches lies here, and all else behind a pointer, in `State`: an assembler in a local
+/// variable can be kept in registers.
 ///
 /// Mistakes are remembered and not acted upon; `finish` throws the first. No input makes the assembler trap.
 @frozen public struct Assembler: ~Copyable {
-    /// Where the next instruction begins.
-    @usableFromInline var cursor: UnsafeMutableRawPointer
-    /// Where the last instruction may begin.
+    /// Where the last instruction may begin. From here places are counted in emission: its sign then says whether there is
+    /// room, which costs no comparison.
     @usableFromInline var last: UnsafeMutableRawPointer
-    /// Uses of places that are not bound yet.
-    @usableFromInline var awaiting = 0
+    /// Where the next instruction begins, in bytes from `last`; not below 0: there is no room for it.
+    @usableFromInline var cursor: Int
     @usableFromInline let state: UnsafeMutablePointer<State>
 
     /// What not every instruction touches.
     @usableFromInline struct State {
         @usableFromInline var buffer: CodeBuffer
         @usableFromInline var labels = LabelTable()
+        /// Places that are used and not bound yet.
+        @usableFromInline var awaited = 0
         /// Uses of labels other than in a 32-bit distance; left to `finish`.
         var fixups: [Fixup] = []
         var mistake: AssemblerError?
+        @usableFromInline var hasMisplacedPlace = false
 
         init(buffer: CodeBuffer) { self.buffer = buffer }
     }
@@ -46,14 +48,18 @@
         self.init(CodeBuffer(initialCapacity: initialCapacity, limit: limit))
     }
 
-    /// An assembler that writes to memory of the caller's, which outlives it; it does not grow.
+    /// Bytes at the end of memory that are not for code, but for looking for room seldom.
+    public static var margin: Int { CodeBuffer.margin }
+
+    /// An assembler that writes to memory of the caller's, which outlives it; it does not grow. The limit is `margin` less
+    /// than its size; 0 where it is smaller.
     public init(over memory: UnsafeMutableRawBufferPointer) {
         self.init(CodeBuffer(over: memory))
     }
 
     private init(_ buffer: CodeBuffer) {
-        cursor = buffer.start
-        last = buffer.last
+        last = buffer.start + buffer.last
+        cursor = -buffer.last
         state = .allocate(capacity: 1)
         state.initialize(to: State(buffer: buffer))
     }
@@ -71,34 +77,59 @@
         state.pointee.labels.removeAll()
         state.pointee.fixups.removeAll(keepingCapacity: true)
         state.pointee.mistake = nil
-        awaiting = 0
-        cursor = state.pointee.buffer.start
-        last = state.pointee.buffer.last
+        state.pointee.hasMisplacedPlace = false
+        state.pointee.awaited = 0
+        cursor = -state.pointee.buffer.last
     }
 
-    /// The offset at which the next instruction begins.
-    @inlinable public var position: Int { cursor - state.pointee.buffer.start }
+    /// The offset at which the next instruction begins. Means nothing when the code has overflowed.
+    @inlinable @inline(__always) public var position: Int { state.pointee.buffer.last &+ cursor }
 
-    /// True when the limit has been reached; what is emitted from then on is lost, and `finish` throws.
-    public var overflowed: Bool { state.pointee.buffer.overflowed }
+    /// True when the code has passed its limit; what is emitted from then on is lost, and `finish` throws.
+    public var overflowed: Bool {
+        state.pointee.buffer.overflowed || position > state.pointee.buffer.limit
+    }
 
-    // MARK: Room
+    // MARK: Room. There is always room for the next instruction.
 
-    /// Makes sure that an instruction may begin here. False: nothing may be put.
+    /// Goes to the end of an instruction, and makes room for the next.
     @inlinable @inline(__always)
-    mutating func reserve() -> Bool {
-        if _fastPath(cursor <= last) { return true }
-        (cursor, last) = Self.grow(state, at: cursor)
-        return cursor <= last
+    mutating func end(after length: Int) {
+        assert(cursor < 0, "the instruction before this one has not been ended")
+        // The sign changes just when there is a carry, which the addition gives for nothing.
+        let (next, carries) = UInt(bitPattern: cursor).addingReportingOverflow(UInt(bitPattern: length))
+        cursor = Int(bitPattern: next)
+        if _slowPath(carries) { makeRoom() }
+    }
+
+    /// An instruction of several parts has been put: makes room for the next.
+    @inlinable @inline(__always)
+    mutating func end() {
+        if _slowPath(cursor >= 0) { makeRoom() }
+    }
+
+    /// Likewise, for a run of them: where the compiler of the generator sees that those that follow are not more, it leaves out
+    /// their looking for room.
+    @inlinable @inline(__always)
+    mutating func endBeforeRun() {
+        if _slowPath(cursor > -CodeBuffer.run) { makeRoom() }
+    }
+
+    @inlinable @inline(__always)
+    mutating func makeRoom() {
+        (last, cursor) = Self.makeRoom(state, at: cursor)
+        // So it is. Said for the compiler of the generator, which leaves out checks that follow from it.
+        precondition(cursor <= -CodeBuffer.run)
     }
 
     /// A function of values, so that the assembler itself can be in registers.
     @usableFromInline @inline(never)
-    static func grow(_ state: UnsafeMutablePointer<State>, at cursor: UnsafeMutableRawPointer)
-        -> (UnsafeMutableRawPointer, UnsafeMutableRawPointer)
+    static func makeRoom(_ state: UnsafeMutablePointer<State>, at cursor: Int)
+        -> (UnsafeMutableRawPointer, Int)
     {
-        let moved = state.pointee.buffer.grow(at: cursor)
-        return (moved, state.pointee.buffer.last)
+        let next = state.pointee.buffer.makeRoom(at: state.pointee.buffer.last + cursor)
+        let buffer = state.pointee.buffer
+        return (buffer.start + buffer.last, next - buffer.last)
     }
 
     // MARK: Labels
@@ -113,7 +144,7 @@
     @inlinable @inline(__always)
     public mutating func bind(_ label: CodeLabel) {
         guard label.index < state.pointee.labels.count,
-            bind(&state.pointee.labels.entries[Int(label.index)])
+            resolve(&state.pointee.labels.entries[Int(label.index)])
         else { return Self.noteMisplaced(label, state) }
     }
 
@@ -134,7 +165,8 @@
     public mutating func finish() throws(AssemblerError) {
         if overflowed { throw .overflow(limit: state.pointee.buffer.limit) }
         if let mistake = state.pointee.mistake { throw mistake }
-        if awaiting != 0 {
+        if state.pointee.hasMisplacedPlace { throw .misplacedPlace }
+        if state.pointee.awaited != 0 {
             throw state.pointee.labels.firstAwaited.map { .unboundLabel($0) } ?? .unboundPlace
         }
         for fixup in state.pointee.fixups {

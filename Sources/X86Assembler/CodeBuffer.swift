@@ -1,37 +1,43 @@
 /// The memory that code is written to.
 ///
-/// Invariant: an instruction begins at `last` or before it, so that `headroom` bytes lie behind its start. One check
-/// per instruction is then enough for every byte of it. What lies behind the last instruction means nothing: an
-/// instruction is written in words that may be longer than it is.
+/// Room is looked for once per instruction, or once per run of instructions, not per byte. So there is more memory than
+/// code may have: `run` bytes behind the limit, and behind them `headroom` for the last instruction, which is written in
+/// words that may be longer than it is. What lies behind the code means nothing.
 ///
-/// Once the limit is reached `overflowed` is set and stays set; nothing begins at or before `last` then, so that what
-/// was written is a prefix of the code and nothing lies beyond the limit.
+/// Once code has passed the limit `overflowed` is set and stays set. What is emitted then goes to the memory behind the
+/// limit, again and again.
 @usableFromInline struct CodeBuffer: BitwiseCopyable {
+    /// Bytes for which a look for a run's room makes sure.
+    @inlinable @inline(__always) static var run: Int { 512 }
     /// No x86 instruction is longer than 15 bytes.
     static let headroom = 16
+    /// Bytes of memory that code may not have.
+    static let margin = run + headroom
 
     @usableFromInline var start: UnsafeMutableRawPointer
-    var end: UnsafeMutableRawPointer
-    /// The most bytes there may ever be. Below 2^30, so that every distance fits 32 bits.
+    /// Where the last instruction may begin, as an offset.
+    @usableFromInline var last: Int
+    /// The most bytes of code. Below 2^30, so that every distance fits 32 bits.
     let limit: Int
     let ownsMemory: Bool
     var overflowed = false
 
-    /// A buffer that grows as needed, up to `limit` bytes.
+    /// A buffer that grows as needed, for up to `limit` bytes.
     init(initialCapacity: Int, limit: Int) {
         self.limit = max(0, min(limit, 1 << 30))
-        let capacity = max(0, min(initialCapacity, self.limit))
-        start = .allocate(byteCount: capacity, alignment: 16)
-        end = start + capacity
+        last = max(0, min(initialCapacity, self.limit)) + Self.run
+        start = .allocate(byteCount: last + Self.headroom, alignment: 16)
         ownsMemory = true
     }
 
-    /// A buffer over memory of the caller's, which outlives it; it does not grow.
+    /// A buffer over memory of the caller's, which outlives it; it does not grow. The limit is `margin` less than its
+    /// size. Memory that is too small for that is not used, and the limit is 0.
     init(over memory: UnsafeMutableRawBufferPointer) {
-        limit = min(memory.count, 1 << 30)
-        ownsMemory = memory.baseAddress == nil
-        start = memory.baseAddress ?? .allocate(byteCount: 0, alignment: 16)
-        end = start + limit
+        limit = max(0, min(memory.count - Self.margin, 1 << 30))
+        last = limit + Self.run
+        let fits = memory.count >= Self.margin ? memory.baseAddress : nil
+        ownsMemory = fits == nil
+        start = fits ?? .allocate(byteCount: last + Self.headroom, alignment: 16)
     }
 
     /// Gives the memory back. Nothing else may be done afterwards.
@@ -39,22 +45,18 @@
         if ownsMemory { start.deallocate() }
     }
 
-    /// Where the last instruction may begin; before `start` when none may.
-    var last: UnsafeMutableRawPointer { overflowed ? start - 1 : end - CodeBuffer.headroom }
-
-    /// Makes room behind `cursor`, or sets `overflowed`. Returns where the cursor is now.
-    mutating func grow(at cursor: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
-        let used = cursor - start
-        let capacity = min(limit, max(2 * (end - start), used + CodeBuffer.headroom))
-        guard ownsMemory, !overflowed, capacity - used >= CodeBuffer.headroom else {
-            overflowed = true
-            return cursor
+    /// Makes room for a run of instructions at `position`, or sets `overflowed`. Returns where the next instruction goes: at
+    /// least `run` bytes before `last`.
+    mutating func makeRoom(at position: Int) -> Int {
+        let next = min(position, limit)
+        if next < position { overflowed = true }
+        if next + Self.run > last {
+            last = min(max(2 * last, next + Self.run), limit + Self.run)
+            let larger = UnsafeMutableRawPointer.allocate(byteCount: last + Self.headroom, alignment: 16)
+            larger.copyMemory(from: start, byteCount: next)
+            start.deallocate()
+            start = larger
         }
-        let larger = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)
-        larger.copyMemory(from: start, byteCount: used)
-        start.deallocate()
-        start = larger
-        end = larger + capacity
-        return larger + used
+        return next
     }
 }

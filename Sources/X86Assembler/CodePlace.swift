@@ -3,38 +3,53 @@
 /// The uses of a place that is not bound form a chain through the code: the place leads to the field of its last use,
 /// and each field to the one before, until binding puts distances there. So a use takes no memory, and no second pass
 /// over the code is needed.
+///
+/// Which state it is in mostly is a constant that the compiler of the generator knows.
 @frozen public struct CodePlace: Sendable, BitwiseCopyable {
-    /// Its offset; or -1: it has no use yet; or -2 - the offset of its last use's field, of 32 bits.
-    @usableFromInline var word: Int32
+    @frozen @usableFromInline enum State: UInt8, Sendable, BitwiseCopyable { case unused, awaited, bound }
 
-    @inlinable @inline(__always) public init() { word = -1 }
+    @usableFromInline var state: State
+    /// Where it is bound, or where the field of its last use is, of 32 bits.
+    @usableFromInline var offset: UInt32
 
-    @inlinable @inline(__always) public var isBound: Bool { word >= 0 }
+    /// What the field of the first use leads to.
+    @inlinable @inline(__always) static var endOfChain: UInt32 { .max }
+
+    @inlinable @inline(__always) public init() {
+        state = .unused
+        offset = Self.endOfChain
+    }
+
+    @inlinable @inline(__always) public var isBound: Bool { state == .bound }
     /// Whether somebody waits for it to be bound.
-    @inlinable @inline(__always) public var isAwaited: Bool { word < -1 }
-    /// *Requires* that it is bound.
-    @inlinable @inline(__always) var offset: Int { Int(word) }
+    @inlinable @inline(__always) public var isAwaited: Bool { state == .awaited }
 
     /// Adds the use whose field is at this offset to the chain. Returns what to put into the field.
-    @inlinable @inline(__always) mutating func addUse(field: Int) -> Int32 {
-        let link = word
-        word = -2 &- Int32(truncatingIfNeeded: field)
+    @inlinable @inline(__always) mutating func addUse(field: Int) -> UInt32 {
+        let link = offset
+        state = .awaited
+        offset = UInt32(truncatingIfNeeded: field)
         return link
     }
 
-    /// Tells all who wait, and takes them off `awaiting`. False: it is bound already, or waits in other code.
+    /// Binds the place to an offset of the code, and tells all who wait. False: they wait in other code.
+    /// - Parameter code: where offset 0 is.
     @inlinable @inline(__always)
-    mutating func bind(at offset: Int, in code: UnsafeMutableRawPointer, _ awaiting: inout Int) -> Bool {
-        guard !isBound else { return false }
-        while isAwaited {
-            let field = -2 &- Int(word)
-            guard field < offset else { return false }
-            awaiting &-= 1
-            word = code.loadUnaligned(fromByteOffset: field, as: Int32.self)
+    mutating func bind(at offset: Int, in code: UnsafeMutableRawPointer) -> Bool {
+        let isAwaited = self.isAwaited
+        var field = Int(self.offset)
+        state = .bound
+        self.offset = UInt32(truncatingIfNeeded: offset)
+        guard isAwaited else { return true }
+        let end = offset &- 4
+        guard field <= end else { return false }
+        // Each field comes after the one that it leads to; so no chain is endless, or leaves the code, whatever code it is.
+        while true {
+            let link = Int(code.loadUnaligned(fromByteOffset: field, as: UInt32.self))
             code.storeBytes(
-                of: Int32(truncatingIfNeeded: offset &- field &- 4), toByteOffset: field, as: Int32.self)
+                of: UInt32(truncatingIfNeeded: end &- field), toByteOffset: field, as: UInt32.self)
+            guard link < field else { return link == Int(Self.endOfChain) }
+            field = link
         }
-        word = Int32(truncatingIfNeeded: offset)
-        return true
     }
 }

@@ -39,7 +39,7 @@
     /// Where a label is; nil: it is not bound, or none of ours.
     func offset(of label: CodeLabel) -> Int? {
         guard label.index < count, entries[Int(label.index)].isBound else { return nil }
-        return entries[Int(label.index)].offset
+        return Int(entries[Int(label.index)].offset)
     }
 
     /// A label that somebody waits for.

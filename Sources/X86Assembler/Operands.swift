@@ -2,14 +2,13 @@
 
 /// A general-purpose register, kept as the bits that say so in an instruction: emission has no need to shift.
 @frozen public struct GPR: Hashable, CaseIterable, Sendable, BitwiseCopyable {
-    /// Its bits as an r/m operand or base (`OperandBits.rm`). Of rsp and r12 the SIB byte too, which says that there
-    /// is no index; where there is none it lies behind the instruction and means nothing.
+    /// Its bits as an r/m operand or base (`OperandBits.rm`).
     @usableFromInline let rm: UInt32
     /// Its bits as the other operand (`OperandBits.reg`).
     @usableFromInline let reg: UInt32
 
     @inlinable @inline(__always) init(_ number: UInt8) {
-        rm = OperandBits.rm(number) | (number & 7 == 4 ? 0b00_100_100 << 24 : 0)
+        rm = OperandBits.rm(number)
         reg = OperandBits.reg(number)
     }
 
@@ -66,26 +65,58 @@ extension GPR: CustomStringConvertible {
     case single, double
 }
 
-/// How much of its operands an instruction works on. A 32-bit result clears the upper half of its register.
-@frozen public struct Width: Hashable, CaseIterable, Sendable, BitwiseCopyable {
-    /// The bit in REX.
-    @usableFromInline let rexW: UInt32
-    /// Whether there is a REX even where nothing needs it.
+/// How much of its operands an instruction works on: 32 bits or 64. A 32-bit result clears the upper half of its register.
+///
+/// Two types say it, so that which form instructions get is known where the emission is compiled.
+public protocol OperandWidth: Sendable, BitwiseCopyable {
+    /// Whether no form is taken for being shorter when finding out that it may be costs more than writing the bytes.
+    static var isUniform: Bool { get }
+    /// REX, when it is there: its upper half, and W.
+    var rex: UInt32 { get }
+    /// The same number of bits.
+    var compact: Width { get }
+}
+
+extension OperandWidth {
+    @inlinable @inline(__always) public var isWide: Bool { rex != 0x40 }
+}
+
+/// Of instructions in their shortest forms.
+@frozen public struct Width: OperandWidth, Hashable, CaseIterable {
+    public let rex: UInt32
+    /// Whether there is a REX even where no register needs it.
     @usableFromInline let keepsREX: Bool
 
-    @inlinable @inline(__always) init(rexW: UInt32, keepsREX: Bool) {
-        self.rexW = rexW
+    @inlinable @inline(__always) init(rex: UInt32, keepsREX: Bool) {
+        self.rex = rex
         self.keepsREX = keepsREX
     }
 
-    @inlinable @inline(__always) public static var w32: Width { Width(rexW: 0, keepsREX: false) }
-    @inlinable @inline(__always) public static var w64: Width { Width(rexW: 0b1000, keepsREX: true) }
-    /// 32 bits in one form for all registers: faster to emit than `w32`, and for the lower eight a byte longer.
-    @inlinable @inline(__always) public static var w32Uniform: Width { Width(rexW: 0, keepsREX: true) }
+    @inlinable @inline(__always) public static var isUniform: Bool { false }
+    @inlinable @inline(__always) public var compact: Width { self }
 
-    public static var allCases: [Width] { [.w32, .w64, .w32Uniform] }
+    public static var allCases: [Width] { [.w32, .w64] }
+}
 
-    @inlinable @inline(__always) public var isWide: Bool { rexW != 0 }
+extension OperandWidth where Self == Width {
+    @inlinable @inline(__always) public static var w32: Width { Width(rex: 0x40, keepsREX: false) }
+    @inlinable @inline(__always) public static var w64: Width { Width(rex: 0x48, keepsREX: true) }
+}
+
+/// Of instructions in forms that are fast to emit: there is always a REX, an address always has a displacement, and a jump
+/// always 32 bits.
+@frozen public struct UniformWidth: OperandWidth, Hashable, CaseIterable {
+    public let rex: UInt32
+
+    @inlinable @inline(__always) init(rex: UInt32) { self.rex = rex }
+
+    @inlinable @inline(__always) public static var isUniform: Bool { true }
+    @inlinable @inline(__always) public var compact: Width { isWide ? .w64 : .w32 }
+
+    @inlinable @inline(__always) public static var w32: UniformWidth { UniformWidth(rex: 0x40) }
+    @inlinable @inline(__always) public static var w64: UniformWidth { UniformWidth(rex: 0x48) }
+
+    public static var allCases: [UniformWidth] { [.w32, .w64] }
 }
 
 /// How much a load, store or extension takes.
@@ -183,6 +214,8 @@ public enum AssemblerError: Error, Equatable, Sendable {
     case unboundLabel(CodeLabel)
     /// A `CodePlace` that is used is not bound.
     case unboundPlace
+    /// A `CodePlace` was bound twice, or is used in other code.
+    case misplacedPlace
     case labelBoundTwice(CodeLabel)
     /// The label comes from another assembler, or from before `reset`.
     case foreignLabel(CodeLabel)

@@ -29,9 +29,10 @@ import Testing
     }
 
     static func emit(
-        _ operation: Operation, _ type: IntegerType, _ rd: Register, _ rs: Register, _ immediate: Int32,
-        _ code: inout UnsafeLambda
+        _ operation: Operation, _ type: IntegerType, _ rd: Register, _ rs: Register, _ value: Int32,
+        isWide: Bool, _ code: inout UnsafeLambda
     ) {
+        let immediate = isWide ? Immediate.wide(value) : Immediate(value)
         switch operation {
         case .add: code.add(type, rd, rs, immediate)
         case .sub: code.sub(type, rd, rs, immediate)
@@ -39,8 +40,8 @@ import Testing
         case .and: code.and(type, rd, rs, immediate)
         case .or: code.or(type, rd, rs, immediate)
         case .xor: code.xor(type, rd, rs, immediate)
-        case .lsh: code.lsh(type, rd, rs, immediate)
-        case .rsh: code.rsh(type, rd, rs, immediate)
+        case .lsh: code.lsh(type, rd, rs, value)
+        case .rsh: code.rsh(type, rd, rs, value)
         }
     }
 
@@ -105,11 +106,12 @@ import Testing
         let pool = try Self.everyRegister()
         for (index, rs) in pool.enumerated() {
             for rd in [rs, pool[(index + 5) % pool.count]] {
-                for immediate in Self.immediates {
+                for (number, immediate) in Self.immediates.enumerated() {
                     var code = try UnsafeLambda([.ul])
                     while code.getreg(.variable) != nil {}
                     code.mov(.l, rs, code.parameter(0))
-                    Self.emit(operation, type, rd, rs, immediate, &code)
+                    Self.emit(
+                        operation, type, rd, rs, immediate, isWide: (index + number) % 2 == 0, &code)
                     code.ret(.l, rd)
                     let function = try code.end()
                     for a in Self.words {

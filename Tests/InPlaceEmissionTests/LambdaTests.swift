@@ -74,15 +74,16 @@ import Testing
         let pool = try ArithmeticTests.everyRegister()
         for (number, base) in pool.enumerated() {
             let (value, index) = (pool[(number + 1) % pool.count], pool[(number + 2) % pool.count])
-            for offset in [0, 8, 136] as [Int32] {
+            for (offset, isWide) in [(0, false), (8, false), (136, false), (8, true)] as [(Int32, Bool)] {
+                let immediate = isWide ? Immediate.wide(offset) : Immediate(offset)
                 var code = try UnsafeLambda([.p, .p])
                 while code.getreg(.variable) != nil {}
                 code.mov(.p, .rax, code.parameter(0))
                 code.mov(.p, .rdx, code.parameter(1))
                 code.mov(.p, base, .rax)
-                code.ld(type, value, base, offset)
+                code.ld(type, value, base, immediate)
                 code.mov(.p, base, .rdx)
-                code.st(type, value, base, offset)
+                code.st(type, value, base, immediate)
                 code.set(.l, index, Int64(offset))
                 code.ld(type, value, base, index)
                 code.st(type, value, base, index)
@@ -116,12 +117,14 @@ import Testing
                     code.set(.l, register, Int64(right))
                     Self.branch(condition, type, left, register, &label, &code)
                 }
-                let immediates = try Self.comparison(type, condition) { code, left, label in
-                    Self.branch(condition, type, left, right, &label, &code)
+                let immediates = try [Immediate(right), .wide(right)].map { right in
+                    try Self.comparison(type, condition) { code, left, label in
+                        Self.branch(condition, type, left, right, &label, &code)
+                    }
                 }
                 for left in values {
                     let expected = Self.holds(condition, type, left, right)
-                    for function in [registers, immediates] {
+                    for function in [registers] + immediates {
                         let found = function.with((@convention(c) (Int64, Int64) -> Int32).self) {
                             $0(Int64(left), 0)
                         }
@@ -159,7 +162,7 @@ import Testing
     }
 
     private static func branch(
-        _ condition: Int, _ type: IntegerType, _ left: Register, _ right: Int32, _ label: inout Label,
+        _ condition: Int, _ type: IntegerType, _ left: Register, _ right: Immediate, _ label: inout Label,
         _ code: inout UnsafeLambda
     ) {
         switch condition {
@@ -305,9 +308,43 @@ import Testing
         other.label(&label)
         #expect(refusal(other) == .misplacedLabel)
 
+        // And to where it has some, of its own.
+        var longer = try UnsafeLambda([.l])
+        for _ in 0..<100 { longer.add(.l, longer.parameter(0), longer.parameter(0), 1) }
+        var foreign = Label()
+        unboundUse(of: &foreign)
+        longer.label(&foreign)
+        #expect(refusal(longer) == .misplacedLabel)
+
         var large = try UnsafeLambda([.l], limit: 64)
         for _ in 0..<100 { large.add(.l, large.parameter(0), large.parameter(0), 1) }
         #expect(refusal(large) == .tooLarge(limit: 64))
+    }
+
+    /// Leaves a label with uses in code that is gone.
+    private func unboundUse(of label: inout Label) {
+        guard var code = try? UnsafeLambda() else { return }
+        code.ret()
+        for _ in 0..<3 { code.j(&label) }
+    }
+
+    /// A loop whose body is longer than a byte reaches, and one that is not.
+    @Test(arguments: [1, 10, 100])
+    func loops(length: Int) throws {
+        var code = try UnsafeLambda([.l])
+        let (count, sum) = (code.parameter(0), try code.register())
+        var (again, skip) = (Label(), Label())
+        code.set(.l, sum, 0)
+        code.label(&again)
+        for _ in 0..<length { code.add(.l, sum, sum, 1) }
+        code.sub(.l, count, count, 1)
+        code.bgt(.l, count, 0, &again)
+        code.j(&skip)
+        code.set(.l, sum, 0)
+        code.label(&skip)
+        code.ret(.l, sum)
+        let found = try code.end().with((@convention(c) (Int) -> Int).self) { $0(7) }
+        #expect(found == 7 * length)
     }
 
     private func refusal(_ code: consuming UnsafeLambda) -> EmissionError? {

@@ -20,7 +20,7 @@ func name(_ register: GPR, _ bits: Int = 64) -> String {
 
 func name(_ register: XMM) -> String { "xmm\(register.rawValue)" }
 
-extension Width {
+extension OperandWidth {
     var bits: Int { isWide ? 64 : 32 }
 }
 

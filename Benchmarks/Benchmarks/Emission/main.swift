@@ -50,7 +50,7 @@ struct Operands {
 @inline(never) func emitImmediateOperations(_ code: inout UnsafeLambda, _ operands: Operands) -> Int {
     for round in operands.turn..<operands.turn + 8 {
         let (a, b, c) = operands.three(round)
-        let (i, j) = operands.two(round)
+        let (i, j) = operands.immediates(round)
         code.add(.l, a, a, i)
         code.sub(.l, b, b, j)
         code.and(.u, c, c, i)
@@ -62,7 +62,7 @@ struct Operands {
 @inline(never) func emitLoads(_ code: inout UnsafeLambda, _ operands: Operands) -> Int {
     for round in operands.turn..<operands.turn + 8 {
         let (a, b, c) = operands.three(round)
-        let (i, j) = operands.two(round)
+        let (i, j) = operands.immediates(round)
         code.ld(.l, a, b, i)
         code.ld(.u, b, c, j)
         code.ld(.uc, c, a, i)
@@ -74,7 +74,7 @@ struct Operands {
 @inline(never) func emitStores(_ code: inout UnsafeLambda, _ operands: Operands) -> Int {
     for round in operands.turn..<operands.turn + 8 {
         let (a, b, c) = operands.three(round)
-        let (i, j) = operands.two(round)
+        let (i, j) = operands.immediates(round)
         code.st(.l, a, b, i)
         code.st(.u, b, c, j)
         code.st(.p, c, a, i)
@@ -87,7 +87,7 @@ struct Operands {
 @inline(never) func emitBranches(_ code: inout UnsafeLambda, _ operands: Operands) -> Int {
     for round in operands.turn..<operands.turn + 8 {
         let (a, b, c) = operands.three(round)
-        let (i, _) = operands.two(round)
+        let (i, _) = operands.immediates(round)
         var (back, out) = (Label(), Label())
         code.label(&back)
         code.blt(.l, a, b, &out)
@@ -134,11 +134,23 @@ struct Operands {
     return 23
 }
 
-/// The same; they too are known at run time only.
+/// The same; they too are known at run time only, and written in 32 bits.
 @inline(never) func emitRoutineOfData(_ code: inout UnsafeLambda, _ operands: Operands) -> Int {
+    let (i, j) = operands.two(operands.turn & 3)
+    return emitRoutine(&code, operands, Immediate.wide(i), Immediate.wide(j), counts: (i, j))
+}
+
+/// The same, written in 8 bits where they are enough.
+@inline(never) func emitRoutineOfShortData(_ code: inout UnsafeLambda, _ operands: Operands) -> Int {
+    let (i, j) = operands.two(operands.turn & 3)
+    return emitRoutine(&code, operands, Immediate(i), Immediate(j), counts: (i, j))
+}
+
+@inline(__always) func emitRoutine(
+    _ code: inout UnsafeLambda, _ operands: Operands, _ i: Immediate, _ j: Immediate, counts: (Int32, Int32)
+) -> Int {
     let (base, count, sum) = operands.three(operands.turn & 3)
     let (kind, value, key) = operands.three(operands.turn & 3 | 4)
-    let (i, j) = operands.two(operands.turn & 3)
     do {
         var (loop, next, done) = (Label(), Label(), Label())
         code.set(.l, sum, 0)
@@ -148,7 +160,7 @@ struct Operands {
         code.and(.u, key, kind, j)
         code.bne(.u, key, i, &next)
         code.ld(.l, value, base, j)
-        code.lsh(.l, key, value, i)
+        code.lsh(.l, key, value, counts.0)
         code.xor(.l, value, value, key)
         code.sub(.l, key, value, sum)
         code.ld(.uc, kind, base, i)
@@ -156,7 +168,7 @@ struct Operands {
         code.blt(.l, key, sum, &next)
         code.add(.l, sum, sum, value)
         code.mul(.l, value, value, kind)
-        code.rsh(.ul, value, value, j)
+        code.rsh(.ul, value, value, counts.1)
         code.or(.l, value, value, key)
         code.st(.l, value, base, j)
         code.st(.u, key, base, i)
@@ -177,6 +189,11 @@ extension Operands {
         return (registers[place], registers[place + 1], registers[place + 2])
     }
 
+    @inline(__always) func immediates(_ round: Int) -> (Immediate, Immediate) {
+        let (i, j) = two(round)
+        return (.wide(i), .wide(j))
+    }
+
     @inline(__always) func two(_ round: Int) -> (Int32, Int32) {
         let place = round & 7
         return (immediates[place], immediates[place + 1])
@@ -185,6 +202,7 @@ extension Operands {
 
 let kinds: [(name: String, emit: (inout UnsafeLambda, Operands) -> Int)] = [
     ("emitRoutine", { emitRoutine(&$0, $1) }), ("emitRoutineOfData", { emitRoutineOfData(&$0, $1) }),
+    ("emitRoutineOfShortData", { emitRoutineOfShortData(&$0, $1) }),
     ("emitRegisterOperations", { emitRegisterOperations(&$0, $1) }),
     ("emitNarrowOperations", { emitNarrowOperations(&$0, $1) }),
     ("emitThreeRegisters", { emitThreeRegisters(&$0, $1) }),

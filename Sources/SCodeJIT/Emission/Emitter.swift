@@ -125,7 +125,7 @@ struct Emitter: ~Copyable {
         let slots = firstPageSlot + vcode.pageCaches.count * PageCacheValue.slotsOfCache
         // About what comes of it; more is a matter of copying. Not stored at once: optimised, Swift 6.3 gives back what is
         // not there yet when an initialiser uses what it has stored.
-        var assembler = Assembler(initialCapacity: 1024 + 8 * vcode.instructions.count)
+        var assembler = Assembler(initialCapacity: 448 + 8 * vcode.instructions.count)
         labels = assembler.newLabels(vcode.labelCount)
         self.assembler = assembler
         self.vcode = vcode
