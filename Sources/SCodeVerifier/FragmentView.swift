@@ -56,15 +56,22 @@ struct InstructionUse: BitwiseCopyable {
     }
 
     /// *Requires* V1, V4, V5 and V6.
-    init(_ instruction: Instruction, _ code: borrowing FragmentCode, _ macros: borrowing [MacroInstruction]) {
+    init(
+        _ instruction: Instruction, _ code: UnsafePointer<FragmentCode>,
+        _ macros: borrowing [MacroInstruction]
+    ) {
         let facts = instruction.opcode.facts
-        let (reads, writes) = instruction.registers(facts, code, macros)
-        self.init(instruction, facts, reads: reads, writes: writes)
-        if shape.isExpanded {
-            fallsThrough = macros[Int(instruction.index)].expansion.fallsThrough
-            endsBlock = !fallsThrough
-            isChecked = false
+        guard facts.shape.isExpanded else {
+            let (reads, writes) = instruction.registers(facts)
+            self.init(instruction, facts, reads: reads, writes: writes)
+            return
         }
+        let call = Int(instruction.index)
+        let (reads, writes) = Instruction.use(code.pointee.macroCalls[call].operands, macros[call].operands)
+        self.init(instruction, facts, reads: reads, writes: writes)
+        fallsThrough = macros[call].expansion.fallsThrough
+        endsBlock = !fallsThrough
+        isChecked = false
     }
 }
 
@@ -126,14 +133,14 @@ struct InstructionTables {
     /// *Requires* that labels and the tables that list them lie inside the fragment (V4), and of the instruction V1, V4,
     /// V5 and V6.
     mutating func add(
-        _ instruction: Instruction, at index: Int, _ code: borrowing FragmentCode,
+        _ instruction: Instruction, at index: Int, _ code: UnsafePointer<FragmentCode>,
         _ macros: borrowing [MacroInstruction]
     ) {
         let use = InstructionUse(instruction, code, macros)
         used.formUnion(use.reads.union(use.writes))
         uses[index] = use
         dependences[index] = Dependences(use)
-        backward[index] = use.endsBlock && code.isBackward(instruction, at: index, use.shape)
+        backward[index] = use.endsBlock && code.pointee.isBackward(instruction, at: index, use.shape)
         hasBackward = hasBackward || backward[index]
     }
 }
@@ -188,7 +195,7 @@ struct FragmentView {
         let instructions = code.pointee.instructions
         var tables = InstructionTables(count: instructions.count, labels: code.pointee.labels, arena)
         for (index, instruction) in instructions.enumerated() {
-            tables.add(instruction, at: index, code.pointee, macros.pointee)
+            tables.add(instruction, at: index, code, macros.pointee)
         }
         self.init(code, macros, tables)
     }

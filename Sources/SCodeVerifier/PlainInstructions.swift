@@ -11,12 +11,12 @@ struct PlainInstructions: BitwiseCopyable {
     private let labels: UInt32
     private let procedures: UInt32
 
-    init(_ code: borrowing FragmentCode, regionCount: Int, mapped: RegisterSet, readOnly: RegisterSet) {
+    init(labels: Int, procedures: Int, regions: Int, mapped: RegisterSet, readOnly: RegisterSet) {
         named = mapped.intersection(.integers).rawValue
         writable = named & ~readOnly.rawValue
-        regions = UInt32(clamping: regionCount)
-        labels = UInt32(clamping: code.labels.count)
-        procedures = UInt32(clamping: code.procedures.count)
+        self.regions = UInt32(clamping: regions)
+        self.labels = UInt32(clamping: labels)
+        self.procedures = UInt32(clamping: procedures)
     }
 
     /// The registers that an instruction reads and writes; nil when it is none of these.

@@ -18,7 +18,13 @@ extension Instruction {
     func registers(
         _ facts: Opcode.Facts, _ code: borrowing FragmentCode, _ macros: borrowing [MacroInstruction]
     ) -> (reads: RegisterSet, writes: RegisterSet) {
-        if facts.shape.isExpanded { return expandedUse(code, macros) }
+        facts.shape.isExpanded
+            ? Self.use(code.macroCalls[Int(index)].operands, macros[Int(index)].operands) : registers(facts)
+    }
+
+    /// The same, of any but macro-instructions and calls of host functions.
+    @inline(__always)
+    func registers(_ facts: Opcode.Facts) -> (reads: RegisterSet, writes: RegisterSet) {
         let fields = facts.fields
         let reads =
             rs1.bit(if: fields.contains(.source)) | rs2.bit(if: fields.contains(.source2))
@@ -29,11 +35,11 @@ extension Instruction {
 
     /// What the operands of a call are, as the acceptor says.
     @inline(never)
-    private func expandedUse(
-        _ code: borrowing FragmentCode, _ macros: borrowing [MacroInstruction]
+    static func use(
+        _ operands: [MacroOperand], _ kinds: [MacroOperandKind]
     ) -> (reads: RegisterSet, writes: RegisterSet) {
         var (reads, writes): (RegisterSet, RegisterSet) = ([], [])
-        for (operand, kind) in zip(code.macroCalls[Int(index)].operands, macros[Int(index)].operands) {
+        for (operand, kind) in zip(operands, kinds) {
             guard case .register(let register) = operand else { continue }
             switch kind {
             case .value: reads.insert(register)

@@ -34,14 +34,16 @@ struct StructuralRules {
         if !code.macroCalls.isEmpty { resolveMacros() }
         if !code.tables.isEmpty { checkTableEdges() }
         var tables = InstructionTables(count: code.instructions.count, labels: code.labels, arena)
-        let plain = PlainInstructions(code, regionCount: regions.count, mapped: mapped, readOnly: readOnly)
+        let plain = PlainInstructions(
+            labels: code.labels.count, procedures: code.procedures.count, regions: regions.count,
+            mapped: mapped, readOnly: readOnly)
         place.pointee.instructions.withUnsafeBufferPointer { instructions in
             var next = 0
             while next < instructions.count, diagnostics.count < Self.reportLimit {
                 next = tables.add(instructions, from: next, while: plain)
                 guard next < instructions.count else { break }
                 checkInstruction(instructions[next], instructions[next].opcode.facts, at: next)
-                if diagnostics.isEmpty { tables.add(instructions[next], at: next, place.pointee, macros) }
+                if diagnostics.isEmpty { tables.add(instructions[next], at: next, place, macros) }
                 next += 1
             }
         }
