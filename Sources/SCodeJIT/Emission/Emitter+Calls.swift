@@ -77,7 +77,8 @@ extension Emitter {
         assembler.call(instanceField(SCODE_OFFSET_CODE))
         assembler.test(.w32, .rax, .rax)
         assembler.jcc(.e, refused)
-        emitHandUp()
+        // It accepted or was aborted: all return, with its instance in place of theirs.
+        emitLeave()
         assembler.bind(refused)
         assembler.load(.w64, Self.instance, savedInstance)
         transferHomes(instruction, isSave: false)
@@ -97,16 +98,6 @@ extension Emitter {
         assembler.jcc(.ae, noSlot)
         if masksSpeculation { emitMaskUnlessBelow(.rax) }
         return Memory(Self.instance, index: .rax, .x8, slots)
-    }
-
-    /// A sub-fragment accepted or was aborted: the innermost caller notes whose it was, then all return.
-    private mutating func emitHandUp() {
-        let known = assembler.newLabel()
-        assembler.alu(.cmp, .w64, contextField(SCODE_OFFSET_INSTANCE), immediate: 0)
-        assembler.jcc(.ne, known, isNear: true)
-        assembler.store(.w64, contextField(SCODE_OFFSET_INSTANCE), Self.instance)
-        assembler.bind(known)
-        emitLeave()
     }
 
     mutating func emitHostArgument(_ instruction: VInstruction) {

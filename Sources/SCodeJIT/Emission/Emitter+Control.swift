@@ -253,6 +253,8 @@ extension Emitter {
         if countsBudget { assembler.load(.w64, Self.budget, contextField(SCODE_OFFSET_BUDGET)) }
         if callsFragments { assembler.load(.w64, .rcx, contextField(SCODE_OFFSET_DEPTH)) }
         assembler.call(entry)
+        // Whose fragment left: the instance that was not put back on the way up.
+        if callsFragments { assembler.store(.w64, contextField(SCODE_OFFSET_INSTANCE), Self.instance) }
         if countsBudget { assembler.store(.w64, contextField(SCODE_OFFSET_BUDGET), Self.budget) }
         if padding != 0 { shrinkStack(padding) }
         for register in saved.reversed() { pop(register) }
