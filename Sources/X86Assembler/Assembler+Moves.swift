@@ -227,11 +227,6 @@ extension Assembler {
 
     // MARK: Conditional
 
-    /// `cmovcc r, r`: 0F 40+cc /r. Of 32 bits it clears the upper half whether it moves or not.
-    public mutating func move(if condition: Condition, _ width: Width, _ destination: GPR, _ source: GPR) {
-        emit(Opcode(0x0F, 0x40 | condition.code), width, reg: destination, rm: source)
-    }
-
     /// `setcc r8`: 0F 90+cc /0. Writes the low 8 bits only.
     public mutating func set(_ condition: Condition, _ destination: GPR) {
         emit(Opcode(0x0F, 0x90 | condition.code), .w32, digit: 0, rm: destination, isByte: true)

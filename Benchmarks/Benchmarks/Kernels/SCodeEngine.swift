@@ -220,7 +220,6 @@ extension Optimisations {
         ("page caching", .pageCaching),
         ("division by constants", .divisionByConstants), ("loop rotation", .loopRotation),
         ("loop versioning", .loopVersioning), ("check merging", .checkMerging),
-        ("conditional moves", .ifConversion),
     ]
 
     /// Each pass by itself; one that has no name yet by the number of its bit.

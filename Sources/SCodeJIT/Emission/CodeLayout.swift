@@ -127,8 +127,6 @@ extension VInstruction {
         case .constant: constantBytes + (dst.bank == .float ? 5 : 0)
         case .branch: (condition.isFloat ? 22 : 9 + immediateBytes) - (isNear ? 4 : 0)
         case .address: 8 + immediateBytes
-        case .compare: 3 + immediateBytes
-        case .select: 4
         case .guardEntry: 19
         // With the jump behind it: an interruptible fragment comes back there, and jumps again.
         case .guardBudget: 20

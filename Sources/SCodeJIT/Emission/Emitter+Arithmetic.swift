@@ -2,37 +2,29 @@ import SCodeIR
 import X86Assembler
 
 extension Emitter {
-    // MARK: Choices
-
-    mutating func emitCompare(_ instruction: VInstruction) {
-        let width = instruction.width
-        let left = fetch(instruction.a, .rax)
-        if !instruction.hasImmediate {
-            let right = fetch(instruction.b, .rcx)
-            assembler.alu(.cmp, width, left, right)
-        } else if let constant = instruction.shortImmediate {
-            if constant == 0 {
-                assembler.test(width, left, left)
-            } else {
-                assembler.alu(.cmp, width, left, immediate: constant)
-            }
-        } else {
-            assembler.mov(.rcx, immediate: UInt64(bitPattern: instruction.immediate))
-            assembler.alu(.cmp, width, left, .rcx)
+    /// `d := a * 3; d := d + 7` and `d := a << 3; d := d + b`, and the like, as one address. Returns whether it has.
+    mutating func emitScaledSum(at index: Int) -> Bool {
+        let scaled = vcode.instructions[index]
+        guard scaled.hasImmediate, index + 1 < vcode.instructions.count else { return false }
+        let sum = vcode.instructions[index + 1]
+        guard sum.operation == .add, sum.dst == scaled.dst, sum.isWide == scaled.isWide,
+            case .machine(let target) = allocation.location(sum.dst),
+            case .machine(let factor) = allocation.location(scaled.a)
+        else { return false }
+        if scaled.operation == .mul {
+            guard let scale = Scale(times: scaled.immediate - 1), sum.hasImmediate, sum.a == sum.dst,
+                let offset = sum.shortImmediate
+            else { return false }
+            assembler.lea(sum.width, target, Memory(factor, index: factor, scale, offset))
+            return true
         }
+        guard (1...3).contains(scaled.immediate), let scale = Scale(times: 1 << scaled.immediate),
+            !sum.hasImmediate, (sum.a == sum.dst) != (sum.b == sum.dst),
+            case .machine(let base) = allocation.location(sum.a == sum.dst ? sum.b : sum.a)
+        else { return false }
+        assembler.lea(sum.width, target, Memory(base, index: factor, scale))
+        return true
     }
-
-    /// Nothing comes before the choice that would change the flags.
-    mutating func emitSelect(_ instruction: VInstruction) {
-        guard let condition = Condition(instruction.condition) else { return }
-        let target = resultRegister(instruction.dst)
-        copy(instruction.a, to: target)
-        let other = fetch(instruction.b, .rcx)
-        assembler.move(if: condition, .w64, target, other)
-        keep(instruction.dst, from: target)
-    }
-
-    // MARK: Arithmetic
 
     /// dst := a op b
     mutating func emitBinary(_ instruction: VInstruction) {
@@ -237,6 +229,18 @@ extension MemoryWidth {
         case 2: self = .w16
         case 4: self = .w32
         default: self = .w64
+        }
+    }
+}
+
+extension Scale {
+    /// The scale that multiplies by 2, 4 or 8.
+    fileprivate init?(times factor: Int64) {
+        switch factor {
+        case 2: self = .x2
+        case 4: self = .x4
+        case 8: self = .x8
+        default: return nil
         }
     }
 }

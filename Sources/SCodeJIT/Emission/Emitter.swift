@@ -191,6 +191,7 @@ struct Emitter: ~Copyable {
         let instruction = vcode.instructions[index]
         beginRange(instruction.source)
         switch instruction.operation {
+        case .mul where emitScaledSum(at: index), .shiftLeft where emitScaledSum(at: index): return 2
         case .add, .sub, .mul, .and, .or, .xor: emitBinary(instruction)
         case .shiftLeft, .shiftRight, .shiftRightArithmetic: emitShift(instruction)
         case .divideSigned, .divideUnsigned, .moduloSigned, .moduloUnsigned:
@@ -237,8 +238,6 @@ struct Emitter: ~Copyable {
                 return 2
             }
             emitBudgetGuard(instruction)
-        case .compare: emitCompare(instruction)
-        case .select: emitSelect(instruction)
         case .extent: emitExtent(instruction)
         case .checkBudget: emitBudgetCheck(instruction)
         case .checkRange: emitRangeCheck(instruction)

@@ -22,11 +22,9 @@ public struct Optimisations: OptionSet, Sendable, Hashable {
     public static let loopVersioning = Optimisations(rawValue: 128)
     /// One check for a run of accesses.
     public static let checkMerging = Optimisations(rawValue: 256)
-    /// Of two short ways in a loop both are computed, and one is chosen.
-    public static let ifConversion = Optimisations(rawValue: 512)
     public static let all: Optimisations = [
         .strengthReduction, .anchorHoisting, .deadCode, .operandFolding, .pageCaching, .divisionByConstants,
-        .loopRotation, .loopVersioning, .checkMerging, .ifConversion,
+        .loopRotation, .loopVersioning, .checkMerging,
     ]
 }
 
@@ -39,7 +37,6 @@ enum Optimiser {
     ) {
         if optimisations.contains(.strengthReduction) { StrengthReduction.run(&code) }
         if optimisations.contains(.divisionByConstants) { DivisionByConstants.run(&code) }
-        if optimisations.contains(.ifConversion) { IfConversion.run(&code) }
         if optimisations.contains(.loopVersioning) { LoopVersioning.run(&code) }
         if optimisations.contains(.checkMerging) { CheckMerging.run(&code) }
         if optimisations.contains(.anchorHoisting) { AnchorHoisting.run(&code) }

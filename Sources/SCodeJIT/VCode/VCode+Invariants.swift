@@ -14,7 +14,6 @@ extension VCode {
     /// - Labels are placed once, and those that are used are placed.
     /// - Registers are of the bank that the operation works on.
     /// - Indices name something.
-    /// - A selection stands right behind its comparison.
     /// - A load, store or atomic operation whose place is made from `address` stands right behind what made that: a
     ///   guard, the sum that the verifier has proved to lie inside, or one of 32 bits that the processor looks at.
     func firstProblem() -> String? {
@@ -28,9 +27,6 @@ extension VCode {
         for instruction in instructions {
             if instruction.operation.isAccess, !instruction.place.mayFollow(previous) {
                 return "'\(instruction)': nothing guards the access"
-            }
-            if instruction.operation == .select, previous != .compare {
-                return "'\(instruction)': nothing is compared"
             }
             previous = instruction.operation
             if let problem = problem(instruction, places) { return "'\(instruction)': \(problem)" }
@@ -124,9 +120,7 @@ extension VInstruction {
         case .floatToInteger: OperandBanks(dst: .integer, a: .float)
         case .move: OperandBanks(dst: a.bank)
         case .regionBase: OperandBanks(dst: .integer)
-        case .select: OperandBanks(dst: .integer, a: .integer, b: .integer)
-        case .address, .compare, .extent, .checkRange:
-            OperandBanks(a: .integer, b: hasImmediate ? nil : .integer)
+        case .address, .extent, .checkRange: OperandBanks(a: .integer, b: hasImmediate ? nil : .integer)
         case .atomicAdd, .atomicAnd, .atomicOr, .atomicXor, .anchor, .jumpTable, .guardTableIndex:
             OperandBanks(a: .integer)
         case .guardNonZero: OperandBanks(a: hasImmediate ? nil : .integer)

@@ -32,8 +32,7 @@ extension VOperation {
             .zeroExtend:
             [.readsA, .writes]
         case .constant, .regionBase: .writes
-        case .select: [.readsA, .readsB, .writes]
-        case .address, .branch, .compare, .extent, .checkRange: [.readsA, .readsB, .mayReplaceB]
+        case .address, .branch, .extent, .checkRange: [.readsA, .readsB, .mayReplaceB]
         case .anchor, .jumpTable: .readsA
         case .guardAligned, .guardBudget, .guardEntry, .abort: .isObserved
         case .guardRegion, .guardPage, .guardCachedPage: [.guardsStore, .isObserved]

@@ -62,8 +62,6 @@ extension VInstruction: CustomStringConvertible {
         case .checkRange:
             let sum = hasImmediate ? a.name : "\(a.name) + \(b.name)\(scale == 0 ? "" : " << \(scale)")"
             return "unless range \(immediate) from \(sum) is inside goto L\(target)"
-        case .compare: return "compare\(width) \(a.name), \(last)"
-        case .select: return "\(dst.name) := \(b.name) if \(condition)"
         case .branch: return "if \(a.name) \(condition)\(width) \(last) goto L\(target)"
         case .jump: return "goto L\(target)"
         case .jumpTable: return "goto table \(target)[\(a.name)]"

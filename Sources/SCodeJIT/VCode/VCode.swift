@@ -71,10 +71,6 @@ enum VOperation: UInt8, BitwiseCopyable {
     case checkRange
     /// if a op b goto label `target`
     case branch
-    /// Compares a and b as a branch does, for the `select` that comes next.
-    case compare
-    /// dst := b if the comparison before it holds; else it stays a, which is dst too
-    case select
     /// goto label `target`
     case jump
     /// goto entry a of table `target`
