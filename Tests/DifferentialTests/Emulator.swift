@@ -211,7 +211,7 @@ final class Emulator {
             let instance = fragment.instance
             let regionCount = Int(instance.pointee.region_count)
             let below = regionCount * MemoryLayout<scode_region>.stride
-            let words = Int(instance.pointee.argument_count) + fragment.slotCount
+            let words = Int(instance.pointee.argument_count) + max(fragment.slotCount, Int(SCODE_LEAST_SLOTS))
             ranges.append(
                 Range(
                     UnsafeRawPointer(instance) - below,

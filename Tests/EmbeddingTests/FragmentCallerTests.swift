@@ -140,6 +140,30 @@ import Testing
         }
     }
 
+    /// That there is no such slot comes before all else that is missing, and costs nothing; an empty slot costs one.
+    @Test(arguments: EngineKind.allCases, 0..<6)
+    func slotsAreCounted(_ engine: EngineKind, slotCount: Int) throws {
+        for slot in 0..<6 {
+            for (budget, depth) in [(0, 0), (0, 5), (1, 0), (7, 5)] as [(UInt64, UInt64)] {
+                var acceptor = Self.acceptor
+                acceptor.depth = depth
+                let text = "fragment f() {\n sub \(slot)\n accept 5\n}\n"
+                let code = try #require(try Module(text: text, acceptor: acceptor).fragment())
+                let invocation = try Fragment(code, slotCount: slotCount, engine: engine).invoke(
+                    budget: budget)
+                var reason: AbortReason?
+                if case .abort(let abort) = invocation.exit { reason = abort.reason }
+                let isThere = slot < slotCount
+                #expect(
+                    reason
+                        == (!isThere
+                            ? .noSuchSlot
+                            : budget == 0 ? .budgetExhausted : depth == 0 ? .depthExceeded : nil))
+                #expect(invocation.remainingBudget == (isThere && budget > 0 ? budget - 1 : budget))
+            }
+        }
+    }
+
     /// A caller keeps the code that it calls.
     @Test(arguments: EngineKind.allCases) func keepsWhatItCalls(_ engine: EngineKind) throws {
         weak var called: Fragment?

@@ -128,6 +128,9 @@ static inline scode_region *scode_region_at(const scode_instance *instance, uint
 static inline struct scode_instance **scode_slots(const scode_instance *instance) {
     return (struct scode_instance **)(scode_arguments(instance) + instance->argument_count);
 }
+// So many slots lie behind each instance, whatever its count is: those beyond it stay NULL. Code that names one of them by a
+// constant need not look at the count first; where nobody is there it finds out why.
+enum { SCODE_LEAST_SLOTS = 4 };
 // Zeros but for the counts; or NULL without memory.
 scode_instance *scode_instance_create(uint32_t region_count, uint32_t argument_count, uint64_t slot_count);
 void scode_instance_destroy(scode_instance *instance);

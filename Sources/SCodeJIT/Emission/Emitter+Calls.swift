@@ -56,12 +56,25 @@ extension Emitter {
     /// - Parameter isAtEntry: whether nothing has been done yet, so that the levels are still where they came in.
     mutating func emitSubCall(_ instruction: VInstruction, isAtEntry: Bool) {
         usesBudget = true
-        let noSlot = site(.abort(.noSuchSlot), instruction)
-        let noBudget = site(.abort(.budgetExhausted), instruction)
-        let tooDeep = site(.abort(.depthExceeded), instruction)
         let refused = assembler.newLabel()
-
-        let slot = emitSlotGuard(instruction, noSlot)
+        var slot = slotAlwaysThere(instruction)
+        let noBudget: CodeLabel
+        let tooDeep: CodeLabel
+        let nobody: CodeLabel
+        if slot != nil {
+            (noBudget, tooDeep, nobody) = (assembler.newLabel(), assembler.newLabel(), assembler.newLabel())
+            let call = SubCall(
+                slot: Int32(truncatingIfNeeded: instruction.immediate), source: instruction.source,
+                noBudget: noBudget, tooDeep: tooDeep, nobody: nobody, refused: refused)
+            coldPaths.append(.failedSubCall(call))
+            usesContext = true
+            usesInstance = true
+        } else {
+            slot = emitSlotGuard(instruction)
+            noBudget = site(.abort(.budgetExhausted), instruction)
+            tooDeep = site(.abort(.depthExceeded), instruction)
+            nobody = refused
+        }
         assembler.alu(.sub, .w64, Self.budget, immediate: 1)
         assembler.jcc(.b, noBudget)
         // The store of one level and the load of the next would be a chain through all of them. Masks are made in rcx.
@@ -70,9 +83,9 @@ extension Emitter {
         assembler.jcc(.b, tooDeep)
         transferHomes(instruction, isSave: true)
         assembler.store(.w64, savedInstance, Self.instance)
-        assembler.load(.w64, Self.instance, slot)
+        if let slot { assembler.load(.w64, Self.instance, slot) }
         assembler.test(.w64, Self.instance, Self.instance)
-        assembler.jcc(.e, refused)  // nobody is there
+        assembler.jcc(.e, nobody)
         assembler.lea(.w64, .rdx, Memory(Self.instance, Int32(SCODE_OFFSET_ARGUMENTS)))
         assembler.call(instanceField(SCODE_OFFSET_CODE))
         assembler.test(.w32, .rax, .rax)
@@ -84,20 +97,44 @@ extension Emitter {
         transferHomes(instruction, isSave: false)
     }
 
+    private var firstSlot: Int32 { Int32(SCODE_OFFSET_ARGUMENTS + vcode.fragment.argumentCount * 8) }
+
+    /// The place of a slot that each instance has, or NULL in its place; nil: of any other.
+    private mutating func slotAlwaysThere(_ instruction: VInstruction) -> Memory? {
+        guard instruction.hasImmediate, !masksSpeculation,
+            (0..<Int64(SCODE_LEAST_SLOTS)).contains(instruction.immediate)
+        else { return nil }
+        return Memory(Self.instance, firstSlot + Int32(truncatingIfNeeded: instruction.immediate) * 8)
+    }
+
     /// Sees that there is such a slot. Returns where it is, which may need rax.
-    private mutating func emitSlotGuard(_ instruction: VInstruction, _ noSlot: CodeLabel) -> Memory {
-        let slots = Int32(SCODE_OFFSET_ARGUMENTS + vcode.fragment.argumentCount * 8)
-        if instruction.hasImmediate, (0..<1 << 16).contains(instruction.immediate), !masksSpeculation {
-            let slot = Int32(instruction.immediate)
-            assembler.alu(.cmp, .w64, instanceField(SCODE_OFFSET_SLOT_COUNT), immediate: slot)
-            assembler.jcc(.be, noSlot)
-            return Memory(Self.instance, slots + slot * 8)
-        }
+    private mutating func emitSlotGuard(_ instruction: VInstruction) -> Memory {
+        let noSlot = site(.abort(.noSuchSlot), instruction)
         loadOperand(instruction, .rax)
         assembler.alu(.cmp, .w64, .rax, instanceField(SCODE_OFFSET_SLOT_COUNT))
         assembler.jcc(.ae, noSlot)
         if masksSpeculation { emitMaskUnlessBelow(.rax) }
-        return Memory(Self.instance, index: .rax, .x8, slots)
+        return Memory(Self.instance, index: .rax, .x8, firstSlot)
+    }
+
+    /// That there is no such slot comes before all else that may be missing, and costs no budget.
+    mutating func emitFailedSubCall(_ call: SubCall) {
+        let noSlot = assembler.newLabel()
+        for (entry, reason) in [
+            (call.noBudget, AbortReason.budgetExhausted), (call.tooDeep, .depthExceeded),
+        ] {
+            assembler.bind(entry)
+            assembler.alu(.cmp, .w64, instanceField(SCODE_OFFSET_SLOT_COUNT), immediate: call.slot)
+            assembler.jcc(.be, noSlot)
+            emitSiteCall(.abort(reason), call.source)
+        }
+        assembler.bind(call.nobody)
+        assembler.load(.w64, Self.instance, savedInstance)
+        assembler.alu(.cmp, .w64, instanceField(SCODE_OFFSET_SLOT_COUNT), immediate: call.slot)
+        assembler.jcc(.a, call.refused)
+        assembler.bind(noSlot)
+        assembler.alu(.add, .w64, Self.budget, immediate: 1)
+        emitSiteCall(.abort(.noSuchSlot), call.source)
     }
 
     mutating func emitHostArgument(_ instruction: VInstruction) {

@@ -263,6 +263,9 @@ extension Emitter {
             case .otherPage(let instruction, let entry, let back):
                 noteColdCode(instruction.source)
                 emitOtherPage(instruction, entry, back)
+            case .failedSubCall(let call):
+                noteColdCode(call.source)
+                emitFailedSubCall(call)
             }
         }
         notes?.helpersOffset = assembler.position

@@ -89,6 +89,16 @@ struct Emitter: ~Copyable {
         }
     }
 
+    /// Where the call of a sub-fragment by a constant slot goes on when something is missing.
+    struct SubCall: BitwiseCopyable {
+        let slot: Int32
+        let source: UInt32
+        let noBudget: CodeLabel
+        let tooDeep: CodeLabel
+        let nobody: CodeLabel
+        let refused: CodeLabel
+    }
+
     /// Code off the hot path, emitted after the body.
     enum ColdPath {
         case site(StubKind, entry: CodeLabel, source: UInt32)
@@ -96,6 +106,7 @@ struct Emitter: ~Copyable {
         case countedBranch(VInstruction, to: UInt32, entry: CodeLabel, back: CodeLabel)
         case slowAccess(VInstruction, entry: CodeLabel, back: CodeLabel)
         case otherPage(VInstruction, entry: CodeLabel, back: CodeLabel)
+        case failedSubCall(SubCall)
     }
 
     init(
