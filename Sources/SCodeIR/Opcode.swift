@@ -86,6 +86,7 @@ public enum OperandForm: UInt8, CaseIterable, Sendable, BitwiseCopyable {
 
     /// Whether its operands stand in a `MacroCall`.
     @inlinable public var isExpanded: Bool { self == .macro || self == .hostCall }
+    fileprivate var isPlain: Bool { !isExpanded && self != .convert && self != .jumpTable }
 }
 
 /// The fields of an instruction that mean something, and how: one for each `OperandKind`.
@@ -206,6 +207,8 @@ public struct Opcode: Hashable, Sendable, BitwiseCopyable {
         /// The types, as bits by their raw value, for which the table has the operation in this form; conversions,
         /// which have two, apart.
         @usableFromInline let types: UInt16
+        /// Of these, the types of integers, where it is plain: no conversion, macro-instruction or jump through a table.
+        @usableFromInline let plainTypes: UInt16
     }
     @inlinable public var facts: Facts { Opcode.allFacts[self] }
 
@@ -231,7 +234,9 @@ public struct Opcode: Hashable, Sendable, BitwiseCopyable {
                     to: Facts(
                         shape: row.shape, effects: row.effects,
                         fields: operands.reduce(into: []) { $0.formUnion(OperandFields($1)) },
-                        types: types.reduce(0) { $0 | 1 << UInt16($1.rawValue) }))
+                        types: types.reduce(0) { $0 | 1 << UInt16($1.rawValue) },
+                        plainTypes: row.shape.isPlain
+                            ? types.reduce(0) { $0 | ($1.isFloat ? 0 : 1 << UInt16($1.rawValue)) } : 0))
             }
         }
         return UnsafePointer(columns)
@@ -404,6 +409,12 @@ public struct Opcode: Hashable, Sendable, BitwiseCopyable {
     @inlinable @inline(__always) public func isKnown(_ facts: Facts) -> Bool {
         facts.shape == .convert
             ? isKnownConversion : type == sourceType && facts.types >> UInt16(type.rawValue) & 1 != 0
+    }
+    /// Whether it is known, deals with integers only, and is no macro-instruction or jump through a table.
+    @inlinable @inline(__always) public func isPlain(_ facts: Facts) -> Bool {
+        facts.shape == .convert
+            ? !type.isFloat && !sourceType.isFloat && isKnownConversion
+            : type == sourceType && facts.plainTypes >> UInt16(type.rawValue) & 1 != 0
     }
     @usableFromInline var isKnownConversion: Bool { Opcode.moduleNumbers[denseIndex] != Opcode.noNumber }
 

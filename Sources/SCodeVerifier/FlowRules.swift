@@ -132,6 +132,7 @@ struct FlowRules {
                 continue
             }
             var state = solution.atStart[block]
+            if !view.usesFloats, checkIntegers(block, state) { continue }
             for index in Int(flow.blocks[block].start)..<Int(flow.blocks[block].end) {
                 initialised[index] = state.all
                 doubles[index] = state.doubles
@@ -142,6 +143,20 @@ struct FlowRules {
                 solution.step(index, &state)
             }
         }
+    }
+
+    /// Of a fragment without floating-point numbers. False: something is read that may not have been written.
+    @inline(__always)
+    private func checkIntegers(_ block: Int, _ atStart: WrittenRegisters) -> Bool {
+        var written = atStart.all
+        let uses = view.uses
+        for index in flow.instructions(block) {
+            initialised[index] = written
+            doubles[index] = atStart.doubles
+            guard uses[index].reads.subtracting(written) == [] else { return false }
+            written.formUnion(uses[index].writes)
+        }
+        return true
     }
 
     // MARK: V8

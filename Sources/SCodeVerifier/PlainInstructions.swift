@@ -28,7 +28,7 @@ struct PlainInstructions: BitwiseCopyable {
         let (hasRs1, hasRs2) = (fields.contains(.source), fields.contains(.source2))
         let unused = (hasRd ? 0 : rd) | (hasRs1 ? 0 : rs1) | (hasRs2 ? 0 : rs2)
         guard unused == 0, rd | rs1 | rs2 < UInt8(Register.bankSize),
-            hasPlainOpcode(instruction.opcode, facts)
+            instruction.opcode.isPlain(facts)
         else { return nil }
         let writes = bit(rd, if: !fields.isDisjoint(with: .writesRd))
         let reads =
@@ -42,12 +42,6 @@ struct PlainInstructions: BitwiseCopyable {
     @inline(__always)
     private func bit(_ register: UInt8, if condition: Bool) -> UInt64 {
         (condition ? 1 : 0) &<< UInt64(register)
-    }
-
-    @inline(__always)
-    private func hasPlainOpcode(_ opcode: Opcode, _ facts: Opcode.Facts) -> Bool {
-        !opcode.type.isFloat && !opcode.sourceType.isFloat && !facts.shape.isExpanded
-            && facts.shape != .jumpTable && opcode.isKnown(facts)
     }
 
     /// Indices are below this. Where none is meant it is 0.

@@ -12,20 +12,20 @@ struct Demand {
         let atStart = view.arena.table(flow.blocks.count, UInt32(0))
         self.atStart = atStart
         let dependences = view.dependences
+        let uses = view.uses
         BackwardFlow.solve(view.arena, flow, predecessors) { block in
             var demand = Self.atEnd(block, flow, atStart)
             let range = flow.instructions(block)
             var index = range.upperBound
             while index > range.lowerBound {
                 index -= 1
+                // The last time that a block is looked at counts.
+                uses[index].isFollowed = dependences[index].concerns & demand != 0
                 demand = dependences[index].demand(after: demand)
             }
             if demand == atStart[block] { return false }
             atStart[block] = demand
             return true
-        }
-        forEachInstruction(flow, dependences) { index, after in
-            view.uses[index].isFollowed = dependences[index].concerns & after != 0
         }
     }
 
