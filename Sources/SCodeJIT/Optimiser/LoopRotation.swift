@@ -17,13 +17,6 @@ import SCodeIR
 /// *Requires* VCode of which registers have been allocated: the order of the source is what the allocator goes by.
 /// *Produces* VCode of the same meaning.
 struct LoopRotation {
-    /// What a label is to the pass.
-    private struct Place: BitwiseCopyable {
-        var index: Int32 = -1
-        /// The last jump or branch back to it; -1: none.
-        var lastBack: Int32 = -1
-    }
-
     /// A loop that is worth it: its head, the first label before the end of its round, and what leads back to the head.
     private struct Loop: BitwiseCopyable {
         var head: Int
@@ -32,7 +25,9 @@ struct LoopRotation {
     }
 
     private var code: VCode
-    private var places: [Place]
+    private let places: LabelPlaces
+    /// Per label: the last jump or branch back to it; -1: none.
+    private var lastBack: [Int]
     /// The order to come: which instruction is the first, and of each, the ones behind and before it. What is put in has
     /// numbers behind all others.
     private var first = 0
@@ -55,14 +50,12 @@ struct LoopRotation {
 
     private init(_ code: VCode) {
         self.code = code
-        places = Array(repeating: Place(), count: code.labelCount)
-        for (index, instruction) in code.instructions.enumerated() where instruction.operation == .label {
-            places[Int(instruction.target)].index = Int32(truncatingIfNeeded: index)
-        }
+        places = LabelPlaces(code)
+        lastBack = Array(repeating: -1, count: code.labelCount)
         for (index, instruction) in code.instructions.enumerated()
-        where instruction.isDirectJump && !instruction.isUnlikely {
-            let label = Int(instruction.target)
-            if Int(places[label].index) <= index { places[label].lastBack = Int32(truncatingIfNeeded: index) }
+        where instruction.isDirectJump && !instruction.isUnlikely && places.place(instruction.target) <= index
+        {
+            lastBack[Int(instruction.target)] = index
         }
     }
 
@@ -73,8 +66,8 @@ struct LoopRotation {
     /// order of before, however the loops overlap.
     private func loops() -> [Loop] {
         var loops: [Loop] = []
-        for place in places where place.lastBack >= 0 {
-            let (head, back) = (Int(place.index), Int(place.lastBack))
+        for (label, back) in lastBack.enumerated() where back >= 0 {
+            let head = places.place(UInt32(truncatingIfNeeded: label))
             guard back + 1 < code.instructions.count, let end = startOfStretch(before: back, after: head),
                 isSkippedTo(end, from: head)
             else { continue }
@@ -116,7 +109,7 @@ struct LoopRotation {
         var last = end
         while code.instructions[last + 1].operation == .label { last += 1 }
         return code.instructions[head..<end].contains {
-            $0.isDirectJump && end...last ~= Int(places[Int($0.target)].index)
+            $0.isDirectJump && end...last ~= places.place($0.target)
         }
     }
 
@@ -162,7 +155,7 @@ struct LoopRotation {
 
     /// Lets `node` be followed by another one, with a jump between them if it would have run on.
     private mutating func link(_ node: Int, to following: Int, jumpingTo label: Int) {
-        guard node == Self.none || self[node].operation.runsOn else { return link(node, to: following) }
+        guard node == Self.none || self[node].operation.fallsThrough else { return link(node, to: following) }
         let source = self[node == Self.none ? label : node].source
         let jump = add(.jump, target: self[label].target, source: source)
         link(node, to: jump)
@@ -205,17 +198,5 @@ struct LoopRotation {
 
 extension VOperation {
     /// Whether the next instruction comes next, and no other.
-    fileprivate var isStraight: Bool { runsOn && self != .branch && self != .label }
-
-    /// Whether the next instruction may come next.
-    fileprivate var runsOn: Bool {
-        switch self {
-        case .jump, .jumpTable, .return, .trap, .accept, .refuse, .abort: false
-        default: true
-        }
-    }
-}
-
-extension VInstruction {
-    fileprivate var isDirectJump: Bool { operation == .branch || operation == .jump }
+    fileprivate var isStraight: Bool { fallsThrough && self != .branch && self != .label }
 }

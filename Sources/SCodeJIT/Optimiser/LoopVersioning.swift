@@ -19,7 +19,7 @@ enum LoopVersioning {
         var versions = VersionedCode(code)
         var next = 0
         for (index, jump) in code.instructions.enumerated()
-        where jump.operation == .branch || jump.operation == .jump {
+        where jump.isDirectJump {
             let start = places.place(jump.target)
             guard start >= next, start < index, index - start <= longest,
                 code.instructions[start...index].contains(where: { $0.operation == .guardRegion }),

@@ -142,13 +142,3 @@ struct VersionedCode {
         code.ranges = ranges
     }
 }
-
-extension VOperation {
-    /// Whether control may go on with the next instruction.
-    fileprivate var fallsThrough: Bool {
-        switch self {
-        case .jump, .jumpTable, .return, .trap, .accept, .refuse, .abort: false
-        default: true
-        }
-    }
-}

@@ -16,8 +16,7 @@ struct InnermostLoops {
         let places = LabelPlaces(code)
         var innermost = -1
         for (index, instruction) in code.instructions.enumerated() {
-            guard instruction.operation == .branch || instruction.operation == .jump, !instruction.isUnlikely
-            else { continue }
+            guard instruction.isDirectJump, !instruction.isUnlikely else { continue }
             let start = places.place(instruction.target)
             guard start <= index, start >= innermost else { continue }
             if start == innermost {

@@ -53,9 +53,20 @@ extension VOperation {
 
     /// Whether it may write `dst`.
     var hasResult: Bool { use.contains(.writes) }
+
+    /// Whether the next instruction may come next.
+    var fallsThrough: Bool {
+        switch self {
+        case .jump, .jumpTable, .return, .trap, .accept, .refuse, .abort: false
+        default: true
+        }
+    }
 }
 
 extension VInstruction {
+    /// Whether it goes to label `target`, always or sometimes.
+    var isDirectJump: Bool { operation == .branch || operation == .jump }
+
     /// The registers of an instruction by what it does with them.
     struct Registers: BitwiseCopyable {
         /// Those whose values it needs on its hot path; off it only; and those that it writes.
