@@ -216,13 +216,13 @@ public struct Opcode: Hashable, Sendable, BitwiseCopyable {
     @frozen public struct FactTable: BitwiseCopyable {
         @usableFromInline let columns: UnsafePointer<Facts>
         @usableFromInline init(columns: UnsafePointer<Facts>) { self.columns = columns }
-        @inlinable @inline(__always) public subscript(opcode: Opcode) -> Facts { columns[opcode.columnIndex] }
+        @inlinable @inline(__always) public subscript(opcode: Opcode) -> Facts { columns[opcode.column] }
     }
     @inlinable public static var allFacts: FactTable { FactTable(columns: columns) }
 
     /// Per operation and form; never changed and never freed.
     @usableFromInline nonisolated(unsafe) static let columns: UnsafePointer<Facts> = {
-        let columns = UnsafeMutablePointer<Facts>.allocate(capacity: table.count * 4)
+        let columns = UnsafeMutablePointer<Facts>.allocate(capacity: columnCount)
         for (number, row) in table.enumerated() {
             for place in 0..<4 {
                 let form = OperandForm(rawValue: UInt8(place))
@@ -242,7 +242,9 @@ public struct Opcode: Hashable, Sendable, BitwiseCopyable {
         return UnsafePointer(columns)
     }()
 
-    @inlinable @inline(__always) var columnIndex: Int { Int(operation.rawValue) << 2 | Int(form.rawValue) }
+    /// Its operation and form as one number, below `columnCount`: its place in tables of what does not depend on types.
+    @inlinable @inline(__always) public var column: Int { Int(operation.rawValue) << 2 | Int(form.rawValue) }
+    public static var columnCount: Int { table.count << 2 }
 
     /// Which kind of register an operand is.
     @inlinable public func bank(_ operand: OperandKind) -> RegisterBank {

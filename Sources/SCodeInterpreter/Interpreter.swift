@@ -126,8 +126,9 @@ public struct Interpreter {
         }
 
         func observed(_ observation: RegisterObservation, at index: Int) -> RegisterFile {
-            var file = RegisterFile(valid: observation.registers(fragment, at: index))
-            let doubles = fragment.facts[index].doubles
+            let observable = ObservableRegisters(fragment, observation)
+            var file = RegisterFile(valid: observable.registers(at: index))
+            let doubles = observable.doubles(at: index)
             for register in file.valid.registers {
                 // Of a floating-point register that may hold an f, the low half.
                 let isHalf = register.bank == .float && !doubles.contains(register)

@@ -35,9 +35,10 @@ struct ExitTable: ~Copyable, @unchecked Sendable {
             return
         }
         let bytes = count * MemoryLayout<Site>.stride
+        let observable = ObservableRegisters(fragment, observation)
         var union = RegisterSet()
         for site in machine.sites {
-            union.formUnion(observation.registers(fragment, at: Int(site.instruction)))
+            union.formUnion(observable.registers(at: Int(site.instruction)))
         }
         observed = union
         let memory = UnsafeMutableRawPointer.allocate(
@@ -47,8 +48,8 @@ struct ExitTable: ~Copyable, @unchecked Sendable {
             let record = Site(
                 returnOffset: site.returnOffset, instruction: site.instruction,
                 line: fragment.code.sourceRange(at: instruction).line,
-                doubles: UInt32(truncatingIfNeeded: fragment.facts[instruction].doubles.rawValue >> 32),
-                registers: observation.registers(fragment, at: instruction))
+                doubles: UInt32(truncatingIfNeeded: observable.doubles(at: instruction).rawValue >> 32),
+                registers: observable.registers(at: instruction))
             memory.storeBytes(
                 of: record, toByteOffset: index * MemoryLayout<Site>.stride, as: Site.self)
         }

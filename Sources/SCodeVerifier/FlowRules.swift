@@ -15,8 +15,8 @@ struct FlowRules {
     /// Per instruction: the provider's, when the acceptor has put in code of its own.
     private let origin: [UInt32]?
     private(set) var diagnostics: [Diagnostic] = []
-    private let initialised: Table<RegisterSet>
-    private let doubles: Table<RegisterSet>
+    /// What is written before each instruction, when V8 could not do without.
+    private var written: [WrittenBefore]?
 
     init(
         _ view: FragmentView, _ program: Program, _ acceptor: SharedAcceptor, _ procedures: ProcedureFacts,
@@ -30,8 +30,6 @@ struct FlowRules {
         self.procedures = procedures
         self.origin = origin
         flow = FlowGraph(view)
-        initialised = view.arena.table(view.uses.count, .all)
-        doubles = view.arena.table(view.uses.count, .floats)
     }
 
     /// - Parameters:
@@ -41,10 +39,10 @@ struct FlowRules {
     mutating func check(
         _ number: Int, of fragments: [FragmentCode], keepsStates: Bool
     ) -> VerifiedFragment? {
-        checkInitialisation()
-        guard !hasErrors else { return nil }
         let predecessors = flow.predecessors(view.arena)
         let liveness = Liveness(view, flow, predecessors)
+        checkInitialisation(liveness)
+        guard !hasErrors else { return nil }
         let loops = view.hasLoops ? LoopStructure(view, flow, predecessors, procedures) : nil
         let demand = Demand(view, flow, predecessors)
         let regionFacts: Table<RegionFacts> = view.arena.uninitialised(regions.count)
@@ -63,27 +61,25 @@ struct FlowRules {
         return VerifiedFragment(
             number, of: fragments, regions: regions, acceptor: shared, flow: ControlFlow(flow),
             macros: view.macros, procedureLevels: procedures.levels.array(),
-            facts: facts(liveness, interpreter, costsBudget), budget: budget, origin: origin,
-            sourceFiles: sourceFiles,
+            facts: facts(liveness, interpreter, costsBudget), written: written, budget: budget,
+            origin: origin, sourceFiles: sourceFiles,
             states: keepsStates
-                ? KnownValues(interpreter.states, followed: demand.before(view, flow)) : nil)
+                ? KnownValues(
+                    interpreter.states, followed: demand.before(view, flow),
+                    written: written ?? initialisation().beforeInstructions(flow)) : nil)
     }
 
     private func facts(
         _ liveness: Liveness, _ interpreter: borrowing AbstractInterpreter, _ costsBudget: Table<Bool>
     ) -> [InstructionFacts] {
         let (accesses, isSafe) = (interpreter.accesses, interpreter.isSafe)
-        return Array(unsafeUninitializedCapacity: view.uses.count) { facts, count in
-            for index in 0..<view.uses.count {
-                facts.initializeElement(
-                    at: index,
-                    to: InstructionFacts(
-                        initialised: initialised[index], doubles: doubles[index],
-                        liveBefore: liveness.before[index], access: accesses[index], isSafe: isSafe[index],
-                        costsBudget: costsBudget[index], block: flow.blockOfInstruction[index]))
-            }
-            count = view.uses.count
+        let facts: Table<InstructionFacts> = view.arena.uninitialised(view.uses.count)
+        for index in 0..<facts.count {
+            facts[index] = InstructionFacts(
+                liveBefore: liveness.before[index], access: accesses[index], isSafe: isSafe[index],
+                costsBudget: costsBudget[index], block: flow.blockOfInstruction[index])
         }
+        return facts.array()
     }
 
     private func budget(
@@ -121,21 +117,33 @@ struct FlowRules {
         }
     }
 
-    private mutating func checkInitialisation() {
-        var entry = WrittenRegisters(all: [])
-        for register in acceptor.entryRegisters { entry.write(register.register, register.type) }
-        for parameter in code.parameters { entry.write(parameter.register, parameter.type) }
-        let solution = Initialisation(view, flow, procedures, entry: entry)
+    // MARK: V8
+
+    private var entry: WrittenRegisters { WrittenRegisters(acceptor.entryRegisters, code.parameters) }
+
+    private func initialisation() -> Initialisation { Initialisation(view, flow, procedures, entry: entry) }
+
+    private mutating func checkInitialisation(_ liveness: Liveness) {
+        // A register of integers that some path reads before it writes it is one that is live at the entry. It takes
+        // more to know what floating-point registers hold, and what holds for every caller of a procedure.
+        let isWritten = liveness.atStart[0].isSubset(of: entry.all)
+        guard view.usesFloats || view.procedureStarts.count > 0 || !isWritten else {
+            // The order has the reachable ones.
+            if flow.order.count < flow.blocks.count {
+                for block in 0..<flow.blocks.count where !flow.blocks[block].isReachable {
+                    warnUnreachable(block)
+                }
+            }
+            return
+        }
+        let solution = initialisation()
         for block in 0..<flow.codeBlockCount {
             guard flow.blocks[block].isReachable else {
                 warnUnreachable(block)
                 continue
             }
             var state = solution.atStart[block]
-            if !view.usesFloats, checkIntegers(block, state) { continue }
-            for index in Int(flow.blocks[block].start)..<Int(flow.blocks[block].end) {
-                initialised[index] = state.all
-                doubles[index] = state.doubles
+            for index in flow.instructions(block) {
                 let reads = view.uses[index].reads
                 if reads.subtracting(state.all) != [] || reads.rawValue >> UInt64(Register.bankSize) != 0 {
                     checkReads(index, block, state)
@@ -143,23 +151,8 @@ struct FlowRules {
                 solution.step(index, &state)
             }
         }
+        written = solution.beforeInstructions(flow)
     }
-
-    /// Of a fragment without floating-point numbers. False: something is read that may not have been written.
-    @inline(__always)
-    private func checkIntegers(_ block: Int, _ atStart: WrittenRegisters) -> Bool {
-        var written = atStart.all
-        let uses = view.uses
-        for index in flow.instructions(block) {
-            initialised[index] = written
-            doubles[index] = atStart.doubles
-            guard uses[index].reads.subtracting(written) == [] else { return false }
-            written.formUnion(uses[index].writes)
-        }
-        return true
-    }
-
-    // MARK: V8
 
     private mutating func checkReads(_ index: Int, _ block: Int, _ state: WrittenRegisters) {
         var missing: [(Register, ValueType)] = []

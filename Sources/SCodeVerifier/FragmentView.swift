@@ -2,14 +2,14 @@ import SCodeIR
 
 /// An instruction, what it reads and writes, and how control leaves it: what every pass asks, worked out once.
 struct InstructionUse: BitwiseCopyable {
-    let instruction: Instruction
+    fileprivate(set) var instruction: Instruction
     var reads: RegisterSet
     /// At most one register, but for macro-instructions.
     var writes: RegisterSet
     var shape: OperandShape
-    private var properties: Properties = []
+    fileprivate(set) var properties: Properties = []
 
-    private struct Properties: OptionSet, BitwiseCopyable {
+    struct Properties: OptionSet, BitwiseCopyable {
         let rawValue: UInt8
         static var fallsThrough: Properties { Properties(rawValue: 1) }
         static var endsBlock: Properties { Properties(rawValue: 2) }
@@ -75,6 +75,21 @@ struct InstructionUse: BitwiseCopyable {
     }
 }
 
+extension UnsafeMutablePointer<InstructionUse> {
+    /// To that of a plain instruction. Field by field, as a value, it would be copied byte by byte.
+    @inline(__always)
+    fileprivate func initialize(
+        _ instruction: UnsafePointer<Instruction>, _ row: PlainRow, reads: UInt32, writes: UInt32
+    ) {
+        UnsafeMutableRawPointer(self).copyMemory(
+            from: instruction, byteCount: MemoryLayout<Instruction>.size)
+        pointee.reads = RegisterSet(rawValue: UInt64(reads))
+        pointee.writes = RegisterSet(rawValue: UInt64(writes))
+        pointee.shape = row.shape
+        pointee.properties = row.properties
+    }
+}
+
 /// The instructions of a fragment, taken in one after the other, as the passes behind the structural rules see them.
 struct InstructionTables {
     let arena: Arena
@@ -101,31 +116,24 @@ struct InstructionTables {
     mutating func add(
         _ instructions: UnsafeBufferPointer<Instruction>, from first: Int, while plain: PlainInstructions
     ) -> Int {
-        let facts = Opcode.allFacts
-        var used: UInt64 = 0
+        let rows = PlainRow.all
+        var used: UInt32 = 0
         var hasBackward = false
         var index = first
-        while index < instructions.count {
-            let instruction = instructions[index]
-            let facts = facts[instruction.opcode]
-            guard let (reads, writes) = plain.registers(instruction, facts) else { break }
+        while index < instructions.count, let place = instructions.baseAddress.map({ $0 + index }) {
+            let row = rows[place.pointee.opcode]
+            guard let (reads, writes) = plain.registers(place, row) else { break }
             used |= reads | writes
-            let use = InstructionUse(
-                instruction, facts, reads: RegisterSet(rawValue: reads), writes: RegisterSet(rawValue: writes)
-            )
-            uses[index] = use
-            dependences[index] = Dependences(use)
-            var isBackward = false
-            switch use.shape {
-            case .branch, .jump: isBackward = positions[Int(instruction.index)] <= index
-            case .call: isBackward = true
-            default: break
-            }
+            (uses.base + index).initialize(place, row.pointee, reads: reads, writes: writes)
+            dependences[index] = Dependences(place.pointee, row.pointee, reads: reads, writes: writes)
+            let kind = row.pointee.index
+            let isBackward =
+                kind == .label ? positions[Int(place.pointee.index)] <= index : kind == .procedure
             backward[index] = isBackward
             hasBackward = hasBackward || isBackward
             index += 1
         }
-        self.used.formUnion(RegisterSet(rawValue: used))
+        self.used.formUnion(RegisterSet(rawValue: UInt64(used)))
         self.hasBackward = self.hasBackward || hasBackward
         return index
     }

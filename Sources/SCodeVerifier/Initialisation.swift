@@ -4,8 +4,21 @@ import SCodeIR
 struct WrittenRegisters: Hashable, BitwiseCopyable {
     var all: RegisterSet
     /// Of `all`, floating-point registers that hold an `f`, and those that hold a `d`, on every path.
-    var singles: RegisterSet = []
-    var doubles: RegisterSet = []
+    var singles: RegisterSet
+    var doubles: RegisterSet
+
+    /// What is written when the fragment is entered.
+    init(_ entryRegisters: [EntryRegister], _ parameters: [Parameter]) {
+        self.init(all: [])
+        for register in entryRegisters { write(register.register, register.type) }
+        for parameter in parameters { write(parameter.register, parameter.type) }
+    }
+
+    init(all: RegisterSet, singles: RegisterSet = [], doubles: RegisterSet = []) {
+        self.all = all
+        self.singles = singles
+        self.doubles = doubles
+    }
 
     static let everything = WrittenRegisters(all: .all, singles: .floats, doubles: .floats)
 
@@ -63,6 +76,18 @@ extension Instruction {
     }
 }
 
+/// The registers that are written before an instruction on every path from the entry, where a path leads to it.
+public struct WrittenBefore: Hashable, Sendable, BitwiseCopyable {
+    public let all: RegisterSet
+    /// Of the floating-point registers, those that hold a `d`; of the others the low half counts.
+    public let doubles: RegisterSet
+
+    init(_ written: WrittenRegisters) {
+        all = written.all
+        doubles = written.doubles
+    }
+}
+
 /// The fixed point of `WrittenRegisters` over the control flow: what V8 asks for, and no more; it does not depend on
 /// what values are known.
 struct Initialisation {
@@ -87,6 +112,35 @@ struct Initialisation {
         }
         atStart[0] = entry
         solve(flow, procedures)
+    }
+
+    /// Per instruction: what holds before it.
+    func beforeInstructions(_ flow: FlowGraph) -> [WrittenBefore] {
+        var before = [WrittenBefore](repeating: WrittenBefore(.everything), count: view.uses.count)
+        for block in 0..<flow.codeBlockCount where flow.blocks[block].isReachable {
+            var state = atStart[block]
+            for index in flow.instructions(block) {
+                before[index] = WrittenBefore(state)
+                step(index, &state)
+            }
+        }
+        return before
+    }
+
+    /// The same of a fragment that has been verified.
+    static func beforeInstructions(_ fragment: VerifiedFragment) -> [WrittenBefore] {
+        let arena = Arena(expecting: 8192 + fragment.code.instructions.count * 160)
+        defer { arena.giveBack() }
+        return withUnsafePointer(to: fragment.code) { code in
+            withUnsafePointer(to: fragment.macros) { macros in
+                let view = FragmentView(code, macros, arena)
+                var procedures = ProcedureRules(view)
+                procedures.check()
+                let flow = FlowGraph(view)
+                let entry = WrittenRegisters(fragment.acceptor.entryRegisters, code.pointee.parameters)
+                return Initialisation(view, flow, procedures.facts, entry: entry).beforeInstructions(flow)
+            }
+        }
     }
 
     /// Everything is written where nobody has been yet, so joining is intersecting.

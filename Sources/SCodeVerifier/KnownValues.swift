@@ -8,11 +8,14 @@ public final class KnownValues: Sendable {
 
     /// Per instruction: the registers that are followed, before it.
     let followed: [RegisterSet]
+    /// Per instruction: what is written before it.
+    let written: [WrittenBefore]
 
-    init(_ states: borrowing BlockStates, followed: [RegisterSet]) {
+    init(_ states: borrowing BlockStates, followed: [RegisterSet], written: [WrittenBefore]) {
         arena = Arena(expecting: states.size)
         self.states = BlockStates(copying: states, to: arena)
         self.followed = followed
+        self.written = written
     }
 
     deinit { arena.giveBack() }
@@ -65,7 +68,7 @@ public final class KnownValuesCursor {
     }
 
     /// The integer registers of which something is claimed here: those on which some fact may depend.
-    public var claimed: RegisterSet { known.followed[place].intersection(fragment.facts[place].initialised) }
+    public var claimed: RegisterSet { known.followed[place].intersection(known.written[place].all) }
 
     /// Whether the register may hold the value, where the regions lie at these addresses.
     public func allows(_ register: Register, _ value: UInt64, base: (Int) -> UInt64) -> Bool {

@@ -4,18 +4,24 @@ import SCodeIR
 /// by a hash of few instructions. Names that such a hash does not tell apart, or that are not plain ASCII, of which
 /// different bytes may be the same name, are left to a set.
 struct RepeatedNames {
+    private let arena: Arena
     /// Per place: the label that is there, and one; 0: none. Made when it is needed: of a stripped program nobody asks.
-    private var table: [UInt32] = []
+    private var table: Table<UInt32>
     /// Beyond so many looks at places somebody has made the names so.
     private var looks = 0
     private var set: Set<String>?
+
+    init(_ arena: Arena) {
+        self.arena = arena
+        table = arena.uninitialised(0)
+    }
 
     /// Whether a label before `index` has the same name. To be asked of each label in turn that has one.
     mutating func isRepeated(_ index: Int, _ labels: [Label]) -> Bool {
         let name = labels[index].name
         if set == nil, let hash = Self.hash(name) {
-            if table.isEmpty {
-                table = Array(repeating: 0, count: Self.size(labels.count))
+            if table.count == 0 {
+                table = arena.table(Self.size(labels.count), 0)
                 looks = 8 * labels.count
             }
             let mask = table.count - 1

@@ -30,13 +30,13 @@ struct StructuralRules {
     mutating func check(isComplete: Bool, _ arena: Arena) -> InstructionTables? {
         checkLimits()
         checkParameters()
-        checkLabels()
+        checkLabels(arena)
         if !code.macroCalls.isEmpty { resolveMacros() }
         if !code.tables.isEmpty { checkTableEdges() }
         var tables = InstructionTables(count: code.instructions.count, labels: code.labels, arena)
         let plain = PlainInstructions(
             labels: code.labels.count, procedures: code.procedures.count, regions: regions.count,
-            mapped: mapped, readOnly: readOnly)
+            mapped: mapped, readOnly: readOnly, arena)
         place.pointee.instructions.withUnsafeBufferPointer { instructions in
             var next = 0
             while next < instructions.count, diagnostics.count < Self.reportLimit {
@@ -139,8 +139,8 @@ struct StructuralRules {
         }
     }
 
-    private mutating func checkLabels() {
-        var names = RepeatedNames()
+    private mutating func checkLabels(_ arena: Arena) {
+        var names = RepeatedNames(arena)
         for (index, label) in code.labels.enumerated() {
             if Int(label.position) >= code.instructions.count {
                 report(

@@ -22,10 +22,6 @@ public enum AccessFact: Hashable, Sendable, BitwiseCopyable {
 
 /// What the verifier found out about an instruction: about what holds before it is executed, whenever it is.
 public struct InstructionFacts: Hashable, Sendable, BitwiseCopyable {
-    /// Registers written on every path from the entry.
-    public var initialised: RegisterSet
-    /// Of the floating-point registers, those that hold a `d`; of the others the low half counts.
-    public var doubles: RegisterSet
     /// Registers whose value it or something after it may read.
     public var liveBefore: RegisterSet
     /// What is known of the address; `.unknown` for what is no load or store.
@@ -59,6 +55,12 @@ public final class VerifiedFragment: Sendable {
     public let procedureLevels: [Int]
     /// Per instruction.
     public let facts: [InstructionFacts]
+    /// Per instruction: what is written before it. Kept when there are procedures or floating-point registers; of other
+    /// fragments this looks at all instructions anew.
+    public func written() -> [WrittenBefore] { knownWritten ?? Initialisation.beforeInstructions(self) }
+    private let knownWritten: [WrittenBefore]?
+    /// Whether every register that is live anywhere holds an integer that is written on every path to there.
+    public var isWrittenWhenLive: Bool { knownWritten == nil }
     /// What is taken from the budget when the fragment is entered: how often the jumps and calls that cost nothing
     /// by themselves are made at most, taken together.
     public let entryCharge: UInt64
@@ -78,7 +80,8 @@ public final class VerifiedFragment: Sendable {
     init(
         _ number: Int, of fragments: [FragmentCode], regions: [Region], acceptor: SharedAcceptor,
         flow: ControlFlow, macros: [MacroInstruction], procedureLevels: [Int], facts: [InstructionFacts],
-        budget: BudgetFacts, origin: [UInt32]?, sourceFiles: [String], states: KnownValues?
+        written: [WrittenBefore]?, budget: BudgetFacts, origin: [UInt32]?, sourceFiles: [String],
+        states: KnownValues?
     ) {
         self.fragments = fragments
         self.number = number
@@ -88,6 +91,7 @@ public final class VerifiedFragment: Sendable {
         self.macros = macros
         self.procedureLevels = procedureLevels
         self.facts = facts
+        knownWritten = written
         entryCharge = budget.entryCharge
         loops = budget.loops
         costs = budget.costs
@@ -107,6 +111,7 @@ public final class VerifiedFragment: Sendable {
         macros = other.macros
         procedureLevels = other.procedureLevels
         self.facts = facts
+        knownWritten = other.knownWritten
         self.entryCharge = entryCharge
         loops = other.loops
         costs = other.costs
@@ -132,13 +137,34 @@ public enum RegisterObservation: Sendable, Hashable {
     /// All that had been written on every path. Costs registers and time; for debugging and for tests.
     case all
 
-    /// The registers to be observed at an abort of, or a leave by, instruction `index`.
-    public func registers(_ fragment: VerifiedFragment, at index: Int) -> RegisterSet {
-        switch self {
-        case .live: fragment.facts[index].liveBefore.intersection(fragment.facts[index].initialised)
-        case .all: fragment.facts[index].initialised
-        }
+    /// What is written before each instruction of a fragment, where it takes that to say what is observed. Without, all
+    /// that are live are, and hold integers.
+    public func written(_ fragment: VerifiedFragment) -> [WrittenBefore]? {
+        self == .live && fragment.isWrittenWhenLive ? nil : fragment.written()
     }
+}
+
+/// The registers of a fragment that can be observed.
+public struct ObservableRegisters: Sendable {
+    private let facts: [InstructionFacts]
+    private let written: [WrittenBefore]?
+    private let observation: RegisterObservation
+
+    public init(_ fragment: VerifiedFragment, _ observation: RegisterObservation) {
+        facts = fragment.facts
+        written = observation.written(fragment)
+        self.observation = observation
+    }
+
+    /// Those at an abort of, or a leave by, an instruction.
+    public func registers(at index: Int) -> RegisterSet {
+        guard let written else { return facts[index].liveBefore }
+        return observation == .all
+            ? written[index].all : facts[index].liveBefore.intersection(written[index].all)
+    }
+
+    /// Of the floating-point registers among them, those that hold a `d`; of the others the low half counts.
+    public func doubles(at index: Int) -> RegisterSet { written?[index].doubles ?? [] }
 }
 
 /// A program all of whose fragments obey every rule. Only the verifier makes one.

@@ -7,7 +7,9 @@ import Testing
 @Suite struct RepeatedNamesTests {
     private func repeated(_ names: [String]) -> [Int] {
         let labels = names.map { Label(name: $0, position: 0) }
-        var seen = RepeatedNames()
+        let arena = Arena(expecting: 0)
+        defer { arena.giveBack() }
+        var seen = RepeatedNames(arena)
         return labels.indices.filter { !labels[$0].name.isEmpty && seen.isRepeated($0, labels) }
     }
 

@@ -74,10 +74,11 @@ struct RegisterUse: ~Copyable {
         }
     }
 
-    /// To be told of every VCode instruction, which runs `weight` times.
-    mutating func add(_ instruction: VInstruction, _ weight: Float) {
-        if instruction.operation.use.isSubset(of: .isObserved) { return }
-        var registers = instruction.registers
+    /// To be told of every VCode instruction, which uses operands so and runs `weight` times.
+    @inline(__always)
+    mutating func add(_ instruction: VInstruction, _ operands: OperandUse, _ weight: Float) {
+        if operands.isSubset(of: .isObserved) { return }
+        var registers = instruction.registers(operands)
         // What a folded load fetches no register gets.
         registers.read.subtract(folded)
         folded = instruction.isFolded ? registers.written : []

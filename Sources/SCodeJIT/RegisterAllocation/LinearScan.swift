@@ -60,32 +60,42 @@ struct LinearScan: ~Copyable {
 
     // MARK: Intervals
 
-    /// What VCode does with registers: how often, and where it writes them.
+    /// What VCode does with registers: how often, where it reads and writes them, and what others see on the way.
     private mutating func collectUse(_ code: VCode) {
         for instruction in code.instructions {
             let index = Int(instruction.source)
-            use.add(instruction, instruction.isUnlikely ? 0 : frequency[index])
-            if instruction.isObserved || observation == .all {
-                use.needed.formUnion(allocation.liveness.before(index))
+            let operands = instruction.operation.use
+            use.add(instruction, operands, instruction.isUnlikely ? 0 : frequency[index])
+            guard instruction.isObserved(operands) || observation == .all else { continue }
+            let position = 2 * Int32(truncatingIfNeeded: index)
+            let seen = allocation.liveness.before(index)
+            use.needed.formUnion(seen)
+            use.extend(seen, position)
+            // What is kept across a call is put back behind it.
+            if instruction.operation == .callSub || instruction.operation == .callHost {
+                use.extend(allocation.liveness.after(index), position + 1)
             }
         }
     }
 
-    /// Where registers are live, as far as they were not the instruction before.
+    /// Where blocks begin or end with registers live that were not so the block before, or are not later. Within blocks
+    /// they are live from where VCode writes them to where it reads them.
     private mutating func collectLiveness() {
         let liveness = allocation.liveness
-        for block in flow.blocks where block.isReachable {
-            var live = RegisterSet()
-            for index in Int(block.start)..<Int(block.end) {
-                let now = liveness.before(index)
-                if now == live { continue }
-                let position = 2 * Int32(truncatingIfNeeded: index)
-                use.extend(now.subtracting(live), position)
-                use.extend(live.subtracting(now), position - 2)
-                live = now
-            }
-            use.extend(live, 2 * Int32(bitPattern: block.end) - 2)
+        var live = RegisterSet()
+        var end: Int32 = 0
+        for block in flow.blocks where block.isReachable && block.start < block.end {
+            let start = 2 * Int32(bitPattern: block.start)
+            let first = liveness.before(Int(block.start))
+            let last = liveness.before(Int(block.end) - 1)
+            use.extend(live.subtracting(first), end)
+            // Those that are live before, here and behind are still so where one of these comes.
+            use.extend(first.subtracting(live.intersection(last)), start)
+            end = 2 * Int32(bitPattern: block.end) - 2
+            use.extend(last.subtracting(first), end)
+            live = last
         }
+        use.extend(live, end)
         // What callers keep is live all through a procedure.
         for (procedure, kept) in liveness.acrossProcedure.enumerated() {
             let range = liveness.range(of: procedure)

@@ -10,6 +10,7 @@ import SCodeVerifier
 struct ValueLiveness {
     /// Per instruction, before it is executed: what the verifier says.
     private let facts: [InstructionFacts]
+    private let written: [WrittenBefore]?
     private let observation: RegisterObservation
     /// Per procedure: what some caller needs after it.
     private(set) var acrossProcedure: [RegisterSet] = []
@@ -18,6 +19,7 @@ struct ValueLiveness {
     init(_ fragment: VerifiedFragment, observing observation: RegisterObservation) {
         let code = fragment.code
         facts = fragment.facts
+        written = observation.written(fragment)
         self.observation = observation
         procedureStarts = code.procedures.map { Int($0.start) }
         guard !code.procedures.isEmpty else { return }
@@ -56,8 +58,9 @@ struct ValueLiveness {
 
     /// What the instruction and what stands behind it can read, or an exit there shows.
     @inline(__always) func before(_ index: Int) -> RegisterSet {
-        let facts = facts[index]
-        return observation == .all ? facts.initialised : facts.liveBefore.intersection(facts.initialised)
+        guard let written else { return facts[index].liveBefore }
+        return observation == .all
+            ? written[index].all : facts[index].liveBefore.intersection(written[index].all)
     }
 
     /// The procedure that an instruction stands in; -1: the fragment's body.

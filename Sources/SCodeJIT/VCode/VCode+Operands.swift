@@ -20,8 +20,12 @@ struct OperandUse: OptionSet, BitwiseCopyable {
 }
 
 extension VOperation {
-    /// One row for each way to use operands.
-    var use: OperandUse {
+    /// One row for each way to use operands. By itself this is a look-up in a table; inlined, where compilers draw what
+    /// follows into its cases, jumps that cannot be predicted.
+    @inline(never) private var uses: UInt8 { usesOf.rawValue }
+    var use: OperandUse { OperandUse(rawValue: uses) }
+
+    @inline(__always) private var usesOf: OperandUse {
         switch self {
         case .add, .sub, .mul, .and, .or, .xor, .shiftLeft, .shiftRight, .shiftRightArithmetic, .divideSigned,
             .divideUnsigned, .moduloSigned, .moduloUnsigned:
@@ -75,8 +79,10 @@ extension VInstruction {
         var written: RegisterSet
     }
 
-    @inline(__always) var registers: Registers {
-        let use = operation.use
+    var registers: Registers { registers(operation.use) }
+
+    /// The same, for those who have looked up what its operation does.
+    @inline(__always) func registers(_ use: OperandUse) -> Registers {
         let hasImmediate = hasImmediate
         let isAccess = use.contains(.accesses)
         let isA = use.contains(.readsA) && !(use.contains(.mayReplaceA) && hasImmediate)
@@ -96,9 +102,9 @@ extension VInstruction {
     var writes: RegisterSet { registers.written }
 
     /// Whether somebody may see registers here other than those that it reads: where it can abort, or stop.
-    var isObserved: Bool {
-        let use = operation.use
-        return use.contains(.isObserved) || (use.contains(.accesses) && place == .window)
+    var isObserved: Bool { isObserved(operation.use) }
+    @inline(__always) func isObserved(_ use: OperandUse) -> Bool {
+        use.contains(.isObserved) || (use.contains(.accesses) && place == .window)
     }
 
     /// Whether all that it does is write `dst`.

@@ -120,7 +120,7 @@ enum AccessPlace: UInt8, BitwiseCopyable {
     case window
 
     /// Whether `index` is read.
-    var hasIndex: Bool { self == .hostIndexed || self == .simulated || self == .anchored }
+    @inline(__always) var hasIndex: Bool { self == .hostIndexed || self == .simulated || self == .anchored }
 }
 
 /// What stays the same for as long as an instance runs: generated code finds it in the instance, and keeps what it needs

@@ -69,12 +69,12 @@ struct Dependences: BitwiseCopyable {
     /// Registers that it changes or, of a comparison, tells something about.
     let concerns: UInt32
     /// Of these, registers whose old value is gone.
-    private let changed: UInt32
+    let changed: UInt32
     /// What those it concerns depend on.
-    private let sources: UInt32
+    let sources: UInt32
     /// Registers that matter in any case: whether it aborts, the budget apart, or how often its loop goes round, depends
     /// on them.
-    private var needed: UInt32 = 0
+    private(set) var needed: UInt32 = 0
 
     @inline(__always)
     init(_ use: InstructionUse) {
@@ -98,6 +98,17 @@ struct Dependences: BitwiseCopyable {
         case .compareExchange, .jumpTable: needed = first
         default: break
         }
+    }
+
+    /// Of a plain instruction that reads and writes these registers.
+    @inline(__always)
+    init(_ instruction: Instruction, _ row: PlainRow, reads: UInt32, writes: UInt32) {
+        changed = writes
+        concerns = writes | reads & row.concernsReads
+        sources = reads & row.sourcesAreReads
+        needed =
+            1 &<< UInt32(instruction.rs1.number) & row.needsRs1
+            | 1 &<< UInt32(instruction.rs2.number) & row.needsRs2
     }
 
     /// Makes everything matter that it depends on.

@@ -51,7 +51,10 @@ public struct GuardPolicy: Sendable, Hashable {
 
     /// The budget, and the regions' policies; nothing besides.
     public static let standard = GuardPolicy()
-    var hasTemplates: Bool { jump != nil || load != nil || store != nil }
+    var hasTemplates: Bool {
+        // Comparing with nil copies the templates.
+        if case .none = jump, case .none = load, case .none = store { false } else { true }
+    }
 }
 
 /// Who takes a fragment, and says what it may touch (thesis section 3.4).
