@@ -67,14 +67,9 @@ struct LinearScan: ~Copyable {
             let operands = instruction.operation.use
             use.add(instruction, operands, instruction.isUnlikely ? 0 : frequency[index])
             guard instruction.isObserved(operands) || observation == .all else { continue }
-            let position = 2 * Int32(truncatingIfNeeded: index)
             let seen = allocation.liveness.before(index)
             use.needed.formUnion(seen)
-            use.extend(seen, position)
-            // What is kept across a call is put back behind it.
-            if instruction.operation == .callSub || instruction.operation == .callHost {
-                use.extend(allocation.liveness.after(index), position + 1)
-            }
+            use.extend(seen, 2 * Int32(truncatingIfNeeded: index))
         }
     }
 
@@ -89,10 +84,9 @@ struct LinearScan: ~Copyable {
             let first = liveness.before(Int(block.start))
             let last = liveness.before(Int(block.end) - 1)
             use.extend(live.subtracting(first), end)
-            // Those that are live before, here and behind are still so where one of these comes.
+            // Those that are live before, here and behind are told of where they no longer are.
             use.extend(first.subtracting(live.intersection(last)), start)
             end = 2 * Int32(bitPattern: block.end) - 2
-            use.extend(last.subtracting(first), end)
             live = last
         }
         use.extend(live, end)

@@ -160,15 +160,17 @@ struct AbstractValue: Hashable, Sendable, BitwiseCopyable {
     /// Whether nothing at all is known.
     @inline(__always) var isAnything: Bool { isNumber && wide.isTop && lowMin == .min && lowMax == .max }
 
-    /// Whether the two are the same, word for word: most values that meet are.
+    /// Whether two are the same, word for word: most values that meet are.
     @inline(__always)
-    func isSame(_ other: AbstractValue) -> Bool {
-        let unsigned = (wide.umin ^ other.wide.umin) | (wide.umax ^ other.wide.umax)
-        let signed = (wide.smin ^ other.wide.smin) | (wide.smax ^ other.wide.smax)
-        let bits = (wide.bits ^ other.wide.bits) | (wide.unknown ^ other.wide.unknown)
-        let low = (lowMin ^ other.lowMin) | (lowMax ^ other.lowMax)
-        return unsigned | UInt64(bitPattern: signed) | bits | UInt64(UInt32(bitPattern: low))
-            | (fullRegion ^ other.fullRegion) == 0
+    static func areSame(
+        _ one: UnsafeMutablePointer<AbstractValue>, _ other: UnsafeMutablePointer<AbstractValue>
+    ) -> Bool {
+        let one = UnsafeRawPointer(one).loadUnaligned(as: SIMD8<UInt64>.self)
+        let other = UnsafeRawPointer(other).loadUnaligned(as: SIMD8<UInt64>.self)
+        let differences = one ^ other
+        let half = differences.lowHalf | differences.highHalf
+        let quarter = half.lowHalf | half.highHalf
+        return quarter[0] | quarter[1] == 0
     }
 
     /// Whether every value of `other` is known to be one of these.

@@ -101,7 +101,7 @@ struct BlockStates: ~Copyable {
         while mask != 0 {
             let register = mask.trailingZeroBitCount
             let value = values.base + register
-            if !next.pointee.isSame(value.pointee), !next.pointee.includes(value.pointee) {
+            if !AbstractValue.areSame(next, value), !next.pointee.includes(value.pointee) {
                 let joined = next.pointee.joined(value.pointee)
                 next.pointee = widening(register, next.pointee, joined)
                 changed = true
