@@ -60,6 +60,13 @@ struct Arena: BitwiseCopyable {
         return Table(base: start.bindMemory(to: Element.self, capacity: count), count: count)
     }
 
+    /// Where something large lies from now on: handed on as its address, it is not copied.
+    func place<Value: BitwiseCopyable>(_ value: Value) -> UnsafePointer<Value> {
+        let place: Table<Value> = uninitialised(1)
+        place.base.initialize(to: value)
+        return UnsafePointer(place.base)
+    }
+
     /// A table with the same contents.
     func copy<Element: BitwiseCopyable>(_ table: Table<Element>) -> Table<Element> {
         let copy: Table<Element> = uninitialised(table.count)

@@ -43,13 +43,14 @@ struct FlowRules {
         let liveness = Liveness(view, flow, predecessors)
         checkInitialisation(liveness)
         guard !hasErrors else { return nil }
-        let loops = view.hasLoops ? LoopStructure(view, flow, predecessors, procedures) : nil
+        let loops =
+            view.hasLoops ? view.arena.place(LoopStructure(view, flow, predecessors, procedures)) : nil
         let demand = Demand(view, flow, predecessors)
         let regionFacts: Table<RegionFacts> = view.arena.uninitialised(regions.count)
         for region in regions.indices { regionFacts[region] = RegionFacts(regions[region]) }
         var interpreter = AbstractInterpreter(
             view, regionFacts, procedures, flow, demand,
-            loops.map { Inductions(view, flow, $0, demand) })
+            loops.map { Inductions(view, flow, $0.pointee, demand) })
         enter(interpreter.values)
         interpreter.run()
         checkAccesses(interpreter)
@@ -83,7 +84,8 @@ struct FlowRules {
     }
 
     private func budget(
-        _ loops: LoopStructure, _ interpreter: borrowing AbstractInterpreter, _ backward: Table<Bool>
+        _ loops: UnsafePointer<LoopStructure>, _ interpreter: borrowing AbstractInterpreter,
+        _ backward: Table<Bool>
     ) -> BudgetFacts {
         LoopBounds(
             view, procedures, flow, loops, interpreter, costsBudget: backward,

@@ -177,7 +177,8 @@ struct AbstractInterpreter: ~Copyable {
 
     // MARK: Facts
 
-    private func record(_ instruction: Instruction, _ index: Int) {
+    // Mutating, though it only looks: a call that borrows copies the whole interpreter.
+    private mutating func record(_ instruction: Instruction, _ index: Int) {
         switch instruction.opcode.operation {
         case .load, .store:
             accesses[index] = fact(instruction, values.address(of: instruction))
@@ -202,7 +203,7 @@ struct AbstractInterpreter: ~Copyable {
         }
     }
 
-    private func fact(_ instruction: Instruction, _ address: AbstractValue) -> AccessFact {
+    private mutating func fact(_ instruction: Instruction, _ address: AbstractValue) -> AccessFact {
         guard !address.isNumber, Int(address.region) < regions.count else { return .unknown }
         let region = regions[Int(address.region)]
         let size = UInt64(instruction.opcode.type.size)

@@ -45,7 +45,8 @@ struct LoopBounds {
     private let view: FragmentView
     private let procedures: ProcedureFacts
     private let flow: FlowGraph
-    private let structure: LoopStructure
+    private let structurePlace: UnsafePointer<LoopStructure>
+    private var structure: LoopStructure { _read { yield structurePlace.pointee } }
     private var forest: LoopForest { _read { yield structure.forest } }
 
     /// Per head: the bound of trips, `unbounded` when there is none, and what counts them.
@@ -61,15 +62,16 @@ struct LoopBounds {
 
     /// - Parameter prepayable: how much may be charged at the fragment's entry.
     init(
-        _ view: FragmentView, _ procedures: ProcedureFacts, _ flow: FlowGraph, _ structure: LoopStructure,
+        _ view: FragmentView, _ procedures: ProcedureFacts, _ flow: FlowGraph,
+        _ structure: UnsafePointer<LoopStructure>,
         _ interpreter: borrowing AbstractInterpreter, costsBudget: Table<Bool>, prepayable: UInt64
     ) {
         self.view = view
         self.procedures = procedures
         self.flow = flow
-        self.structure = structure
-        trips = view.arena.table(structure.forest.count, Self.unbounded)
-        counters = view.arena.table(structure.forest.count, Counter())
+        structurePlace = structure
+        trips = view.arena.table(structure.pointee.forest.count, Self.unbounded)
+        counters = view.arena.table(structure.pointee.forest.count, Counter())
         findCounters(interpreter)
         weigh(costsBudget, interpreter.states)
         prepay(upTo: prepayable)

@@ -2,7 +2,7 @@ import SCodeIR
 
 /// What can be said of a fragment's loops before any value is known: what each of them writes and compares, and which
 /// instructions change a register, in one place only, each time round.
-struct LoopStructure {
+struct LoopStructure: BitwiseCopyable {
     let forest: LoopForest
     /// An instruction that changes a register which nothing else in its loop changes, once each time round.
     struct Step: BitwiseCopyable {
