@@ -116,11 +116,13 @@ struct InstructionTables {
     mutating func add(
         _ instructions: UnsafeBufferPointer<Instruction>, from first: Int, while plain: PlainInstructions
     ) -> Int {
+        guard let base = instructions.baseAddress else { return first }
         let rows = PlainRow.all
         var used: UInt32 = 0
         var hasBackward = false
         var index = first
-        while index < instructions.count, let place = instructions.baseAddress.map({ $0 + index }) {
+        while index < instructions.count {
+            let place = base + index
             let row = rows[place.pointee.opcode]
             guard let (reads, writes) = plain.registers(place, row) else { break }
             used |= reads | writes

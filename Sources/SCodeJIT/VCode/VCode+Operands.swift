@@ -20,12 +20,10 @@ struct OperandUse: OptionSet, BitwiseCopyable {
 }
 
 extension VOperation {
-    /// One row for each way to use operands. By itself this is a look-up in a table; inlined, where compilers draw what
-    /// follows into its cases, jumps that cannot be predicted.
-    @inline(never) private var uses: UInt8 { usesOf.rawValue }
-    var use: OperandUse { OperandUse(rawValue: uses) }
-
-    @inline(__always) private var usesOf: OperandUse {
+    /// One row for each way to use operands.
+    // By itself this is a look-up in a table. Inlined, it becomes jumps that cannot be predicted: what follows is drawn into
+    // the cases.
+    @inline(never) var use: OperandUse {
         switch self {
         case .add, .sub, .mul, .and, .or, .xor, .shiftLeft, .shiftRight, .shiftRightArithmetic, .divideSigned,
             .divideUnsigned, .moduloSigned, .moduloUnsigned:
