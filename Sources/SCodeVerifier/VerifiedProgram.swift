@@ -136,28 +136,24 @@ public enum RegisterObservation: Sendable, Hashable {
     case live
     /// All that had been written on every path. Costs registers and time; for debugging and for tests.
     case all
-
-    /// What is written before each instruction of a fragment, where it takes that to say what is observed. Without, all
-    /// that are live are, and hold integers.
-    public func written(_ fragment: VerifiedFragment) -> [WrittenBefore]? {
-        self == .live && fragment.isWrittenWhenLive ? nil : fragment.written()
-    }
 }
 
 /// The registers of a fragment that can be observed.
 public struct ObservableRegisters: Sendable {
-    private let facts: [InstructionFacts]
-    private let written: [WrittenBefore]?
-    private let observation: RegisterObservation
+    @usableFromInline let facts: [InstructionFacts]
+    /// What is written before each instruction, where it takes that to say what is observed. Without, all that are live
+    /// are, and hold integers.
+    @usableFromInline let written: [WrittenBefore]?
+    @usableFromInline let observation: RegisterObservation
 
     public init(_ fragment: VerifiedFragment, _ observation: RegisterObservation) {
         facts = fragment.facts
-        written = observation.written(fragment)
+        written = observation == .live && fragment.isWrittenWhenLive ? nil : fragment.written()
         self.observation = observation
     }
 
     /// Those at an abort of, or a leave by, an instruction.
-    public func registers(at index: Int) -> RegisterSet {
+    @inlinable public func registers(at index: Int) -> RegisterSet {
         guard let written else { return facts[index].liveBefore }
         return observation == .all
             ? written[index].all : facts[index].liveBefore.intersection(written[index].all)

@@ -8,19 +8,16 @@ import SCodeVerifier
 /// for all of them: a register that one caller has written and needs after its call is in neither set inside the
 /// procedure. So each procedure is given what its callers keep.
 struct ValueLiveness {
-    /// Per instruction, before it is executed: what the verifier says.
-    private let facts: [InstructionFacts]
-    private let written: [WrittenBefore]?
-    private let observation: RegisterObservation
+    private let observable: ObservableRegisters
+    private let instructionCount: Int
     /// Per procedure: what some caller needs after it.
     private(set) var acrossProcedure: [RegisterSet] = []
     private let procedureStarts: [Int]
 
     init(_ fragment: VerifiedFragment, observing observation: RegisterObservation) {
         let code = fragment.code
-        facts = fragment.facts
-        written = observation.written(fragment)
-        self.observation = observation
+        observable = ObservableRegisters(fragment, observation)
+        instructionCount = code.instructions.count
         procedureStarts = code.procedures.map { Int($0.start) }
         guard !code.procedures.isEmpty else { return }
         acrossProcedure = Array(repeating: [], count: code.procedures.count)
@@ -46,22 +43,18 @@ struct ValueLiveness {
     /// The instructions of a procedure.
     func range(of procedure: Int) -> Range<Int> {
         let isLast = procedure + 1 == procedureStarts.count
-        return procedureStarts[procedure]..<(isLast ? facts.count : procedureStarts[procedure + 1])
+        return procedureStarts[procedure]..<(isLast ? instructionCount : procedureStarts[procedure + 1])
     }
 
     /// What must be kept across the instruction: for what stands behind it, and for the callers.
     func after(_ index: Int) -> RegisterSet {
-        guard index + 1 < facts.count else { return [] }
+        guard index + 1 < instructionCount else { return [] }
         let procedure = procedure(of: index)
         return procedure < 0 ? before(index + 1) : before(index + 1).union(acrossProcedure[procedure])
     }
 
     /// What the instruction and what stands behind it can read, or an exit there shows.
-    @inline(__always) func before(_ index: Int) -> RegisterSet {
-        guard let written else { return facts[index].liveBefore }
-        return observation == .all
-            ? written[index].all : facts[index].liveBefore.intersection(written[index].all)
-    }
+    @inline(__always) func before(_ index: Int) -> RegisterSet { observable.registers(at: index) }
 
     /// The procedure that an instruction stands in; -1: the fragment's body.
     private func procedure(of index: Int) -> Int {
